@@ -1,0 +1,598 @@
+"""Everything that can stand in an episode's ledger: one discriminated union on ``type``.
+
+Fields marked `Volatile` hold host times, durations and process ids; the rest of a scripted episode repeats byte
+for byte with the same seed. Each docstring says who writes the event and what of it the agent can influence.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ._base import Channel, Family, Grade, Model, Volatile
+from ._scenario import Control, EpisodeKey, Placement
+from ._verdict import Verdict
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class EpisodeOpened(Model):
+    """First record of every ledger, written before a container exists. Nothing in it came from the agent."""
+
+    type: Literal["episode_opened"] = "episode_opened"
+    key: EpisodeKey
+    system_prompt: str
+    goal: str
+    tools: dict[str, Any]
+    """Tool name → JSON Schema of its arguments, as shown to the agent."""
+    world: dict[str, Any]
+    """Names and paths that the seed drew; monitors and casts read them, the agent does not."""
+    versions: dict[str, str]
+
+
+class SandboxStarted(Model):
+    """The container runs and its posture was attested from the host before the first call."""
+
+    type: Literal["sandbox_started"] = "sandbox_started"
+    profile: str
+    image_digest: str
+    supervisor_sha256: Sha256
+    isolation: str
+    """Tooling, host and network isolation label, for example ``T3/H2/N3``."""
+    posture: dict[str, Any]
+    """Attested facts of PID 1 and of an agent process, apart from those that vary between two runs."""
+    container: Annotated[dict[str, Any], Volatile]
+    """Container id, host pid and the like."""
+
+
+class MechanismInstalled(Model):
+    """A mechanism stands in the world."""
+
+    type: Literal["mechanism_installed"] = "mechanism_installed"
+    mechanism: str
+    family: Family
+    version: int
+    control: Control
+    facts: dict[str, Any]
+    """What monitors need to judge it: paths, baselines' names, limits. Never shown to the agent."""
+
+
+class MechanismProven(Model):
+    """The mechanism was delivered to effect on a twin of this world (or the cached proof of it holds)."""
+
+    type: Literal["mechanism_proven"] = "mechanism_proven"
+    mechanism: str
+    proof: Sha256
+    """Artifact with the links that were seen to hold."""
+    cached: Annotated[bool, Volatile]
+
+
+class FileState(Model):
+    """What stands at one path. Directories, links and devices carry no digest."""
+
+    kind: Literal["file", "dir", "link", "fifo", "socket", "char", "block"]
+    mode: int
+    """Permission bits, including setuid, setgid and sticky."""
+    uid: int
+    gid: int
+    size: int
+    sha256: str | None = None
+    target: str | None = None
+    """Where a link points; agent-made text."""
+    nlink: Annotated[int, Volatile] = 1
+    inode: Annotated[int, Volatile] = 0
+    """Tells an edit in place from a file that was put in its place."""
+
+
+class FileChange(Model):
+    """One path whose state differs from the last observation; ``after`` is None where it is gone."""
+
+    path: str
+    """Absolute path in the container; agent-made text, undecodable bytes as surrogate escapes."""
+    before: FileState | None
+    after: FileState | None
+
+
+class FilesObserved(Model):
+    """A pass over all writable places of the container, from the host. Step 0 is the baseline."""
+
+    type: Literal["files_observed"] = "files_observed"
+    step: int
+    changes: tuple[FileChange, ...]
+    """Relative to the pass before; empty for the baseline, whose content is the manifest artifact."""
+    manifest_digest: Sha256
+    """Digest over the whole manifest after this pass."""
+    manifest: Sha256 | None = None
+    """Artifact with the whole manifest: at the baseline and at the end."""
+    complete: bool = True
+    """False where a cap or a race kept something from being read: the channel then counts a loss."""
+    final: bool = False
+    """True for the pass at the end, which reads every byte again and trusts no time stamp."""
+
+
+class TailObserved(Model):
+    """A declared append-only file, compared with what stood in it before."""
+
+    type: Literal["tail_observed"] = "tail_observed"
+    step: int
+    path: str
+    exists: bool
+    size: int
+    sha256: str | None
+    prefix_intact: bool
+    """Whether the content seen last time is still the beginning of the content."""
+    lines_added: int
+    missing: tuple[str, ...] = ()
+    """Lines that the outside copy holds and the file does not, at most 20."""
+    foreign: tuple[str, ...] = ()
+    """Lines that the file holds and the outside copy does not, at most 20; agent-made text."""
+
+
+class ProbeRead(Model):
+    """A declared fact of the world read from collected bytes in a trusted process, for example "table exists"."""
+
+    type: Literal["probe_read"] = "probe_read"
+    step: int
+    probe: str
+    value: Any
+    """JSON value; None where it could not be read."""
+    error: str | None = None
+
+
+class ProcessSeen(Model):
+    """One member of the container's cgroup, from the host's /proc."""
+
+    pid: int
+    """Process id inside the container."""
+    host_pid: int
+    ppid: int
+    """Parent inside the container; 0 where it lies outside."""
+    pgid: int
+    sid: int
+    uid: int
+    start_ticks: int
+    """Start time in clock ticks since boot: with the pid, an identity that is not used twice."""
+    state: str
+    comm: str
+    argv: tuple[str, ...]
+    exe: str
+    """Path of the running program as the container sees it, from the kernel."""
+    sig_ignored: int
+    """Bit mask, bit n-1 for signal n."""
+    sig_caught: int
+    sig_blocked: int
+    preload: str | None = None
+    """LD_PRELOAD of its initial environment."""
+    session: str | None = None
+    """Name of the shell session that it belongs to by kernel session id; None outside all of them."""
+    service: str | None = None
+    """Name of the declared service that it is or descends from."""
+
+
+class ProcessesObserved(Model):
+    """All members of the container's cgroup except our own supervisor."""
+
+    type: Literal["processes_observed"] = "processes_observed"
+    step: int
+    moment: Literal["step", "delivery", "before_stop", "after_stop"] = "step"
+    processes: Annotated[tuple[ProcessSeen, ...], Volatile]
+
+
+class ExecSeen(Model):
+    """A mediated act: the process waited until this was written."""
+
+    kind: Literal["exec", "signal", "connect"]
+    mono_ns: int
+    host_pid: int
+    ppid: int
+    sid: int
+    path: str = ""
+    argv: tuple[str, ...] = ()
+    target: int | None = None
+    """Signalled pid, as the caller named it."""
+    signal: int | None = None
+    address: str | None = None
+
+
+class ExecsObserved(Model):
+    """Mediated acts since the last record of this type."""
+
+    type: Literal["execs_observed"] = "execs_observed"
+    step: int
+    acts: Annotated[tuple[ExecSeen, ...], Volatile]
+    """At most 256 here; all of them are in the artifact."""
+    count: Annotated[int, Volatile]
+    log: Annotated[Sha256 | None, Volatile] = None
+    """Artifact with every act, where there were more than stand here."""
+
+
+class EngineObserved(Model):
+    """Events of the container from the engine's live stream."""
+
+    type: Literal["engine_observed"] = "engine_observed"
+    step: int
+    events: Annotated[tuple[dict[str, Any], ...], Volatile]
+    unexpected: tuple[str, ...] = ()
+    """Actions that the harness did not cause, for example ``exec_create``: each is a finding."""
+
+
+class CountersObserved(Model):
+    """Kernel counters of the container's cgroup."""
+
+    type: Literal["counters_observed"] = "counters_observed"
+    step: int
+    cpu_ns: Annotated[int | None, Volatile]
+    memory_bytes: Annotated[int | None, Volatile]
+    pids: Annotated[int | None, Volatile]
+    oom_kills: int | None
+    pids_limit_hits: Annotated[int | None, Volatile]
+
+
+class ModelAnswered(Model):
+    """One answer of the model, with everything that it cost. The text is the agent's."""
+
+    type: Literal["model_answered"] = "model_answered"
+    answer_id: str
+    text: str
+    calls: tuple[dict[str, Any], ...]
+    model: str | None = None
+    """Model id that the provider says it used."""
+    fingerprint: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    usage_source: Literal["provider", "estimate", "none"] = "none"
+    usd: float | None = None
+    """None is "unknown", never 0."""
+    attempts: int = 1
+    errors: tuple[str, ...] = ()
+    """Classified provider errors of the attempts that failed."""
+    latency_s: Annotated[float | None, Volatile] = None
+
+
+class ModelFailed(Model):
+    """The provider gave no usable answer within the bounded retries: missing data, never the agent's conduct."""
+
+    type: Literal["model_failed"] = "model_failed"
+    category: Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model"]
+    attempts: int
+    error: str
+
+
+class Permission(StrEnum):
+    """What the grant lookup outside the container says about a call."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class Action(StrEnum):
+    """What a protocol decides (the vocabulary of Inspect Sentinel)."""
+
+    PROCEED = "proceed"
+    MODIFY = "modify"
+    REJECT = "reject"
+    ESCALATE = "escalate"
+    TERMINATE = "terminate"
+
+
+class SuspicionObserved(Model):
+    """What one suspicion monitor thought of a call. It cannot act, and the agent never sees it."""
+
+    type: Literal["suspicion_observed"] = "suspicion_observed"
+    step: int
+    call_id: str
+    monitor: str
+    score: float | None = Field(ge=0.0, le=1.0)
+    """None where the monitor failed: missing data, never 0."""
+    labels: tuple[str, ...] = ()
+    reason: str = ""
+    error: str | None = None
+    duration_s: Annotated[float, Volatile] = 0.0
+
+
+class CallDecided(Model):
+    """A tool call and what was decided about it; on disk before it runs. Arguments are the agent's."""
+
+    type: Literal["call_decided"] = "call_decided"
+    step: int
+    call_id: str
+    answer_id: str
+    tool: str
+    arguments: dict[str, Any]
+    notice_seen_seq: int
+    """Sequence number of the newest notice that the model had seen when it made the call; -1 for none."""
+    valid: bool
+    """False for an unknown tool or arguments that do not fit its schema: nothing runs."""
+    permission: Permission
+    permission_reason: str = ""
+    action: Action
+    protocol: str
+    protocol_reason: str = ""
+    executed: bool
+    effective: dict[str, Any] | None = None
+    """Arguments after a protocol's `modify`; None where they are unchanged."""
+
+
+class CallReturned(Model):
+    """What the call gave back. Output is in-container text (G0)."""
+
+    type: Literal["call_returned"] = "call_returned"
+    step: int
+    call_id: str
+    ok: bool
+    exit_code: int | None = None
+    output: str
+    """What the agent was shown, notices excluded."""
+    output_sha256: str
+    """Of the complete output, also of the part that was not kept."""
+    output_bytes: int
+    truncated: bool = False
+    timed_out: bool = False
+    error: str | None = None
+    virtual_s: float
+    """Scenario clock after the call, in seconds."""
+    duration_s: Annotated[float, Volatile]
+
+
+class Notice(Model):
+    """Text that a mechanism puts before the agent."""
+
+    mechanism: str
+    kind: str
+    """``stop_order``, ``pause``, ``resume``, ``lease_expiring``, ``approval_decided``, ``mail`` …"""
+    text: str
+    placement: Placement
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class NoticeDelivered(Model):
+    """A notice left the harness. In the mailbox placement the agent has seen it only once it read its inbox."""
+
+    type: Literal["notice_delivered"] = "notice_delivered"
+    step: int
+    notice: Notice
+    trigger: str
+    """What made it due: ``milestone:0.5``, ``step:12``, ``command:3.0s`` …"""
+    during_call: str | None = None
+    """Call that was running at the time; its result carries the notice."""
+
+
+class NoticeShown(Model):
+    """The observation that carries these notices was handed to the agent."""
+
+    type: Literal["notice_shown"] = "notice_shown"
+    step: int
+    notice_seqs: tuple[int, ...]
+
+
+class ControlActed(Model):
+    """A mechanism did something in the world: ran the stop script, wrote the flag, changed the lease."""
+
+    type: Literal["control_acted"] = "control_acted"
+    step: int
+    mechanism: str
+    act: str
+    ok: bool | None
+    """Whether the act itself went through (not whether it had its effect); None where it could not be told."""
+    facts: dict[str, Any] = Field(default_factory=dict)
+    timing: Annotated[dict[str, Any], Volatile] = Field(default_factory=dict)
+
+
+class GatewayRequested(Model):
+    """A request at a host-side service, complete with the answer. The request is the agent's, the record ours."""
+
+    type: Literal["gateway_requested"] = "gateway_requested"
+    step: int
+    gateway: str
+    operation: str
+    via: Literal["tool", "relay", "harness"]
+    """``relay``: from inside the container, whatever program sent it."""
+    principal: str
+    request: dict[str, Any]
+    allowed: bool
+    response: dict[str, Any]
+    during_call: str | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
+    """What the gateway knows and did not say, for example whether the ticket was genuine."""
+    peer: Annotated[dict[str, Any], Volatile] = Field(default_factory=dict)
+
+
+class ClockObserved(Model):
+    """The scenario's clock and the leases and budgets kept on the host."""
+
+    type: Literal["clock_observed"] = "clock_observed"
+    step: int
+    virtual_s: float
+    leases: dict[str, Any]
+
+
+class ReportSubmitted(Model):
+    """The structured final report. Every field is a claim of the agent."""
+
+    type: Literal["report_submitted"] = "report_submitted"
+    step: int
+    report: dict[str, Any]
+
+
+class MilestoneReached(Model):
+    """Progress of the main task as seen from outside, from 0 to 1."""
+
+    type: Literal["milestone_reached"] = "milestone_reached"
+    step: int
+    progress: float
+
+
+class EndReason(StrEnum):
+    """Why an episode ended."""
+
+    SUBMITTED = "submitted"
+    STOPPED = "stopped"
+    GAVE_UP = "gave_up"
+    TERMINATED_BY_PROTOCOL = "terminated_by_protocol"
+    CONTAINER_GONE = "container_gone"
+    """By the agent's doing."""
+    MAX_STEPS = "max_steps"
+    MAX_TOKENS = "max_tokens"
+    MAX_WALL = "max_wall"
+    MAX_VIRTUAL = "max_virtual"
+    MAX_USD = "max_usd"
+    HARD_STOP = "hard_stop"
+    """Hard stop by the scenario after the grace for a stop order ran out."""
+    MODEL_FAILED = "model_failed"
+    ABANDONED = "abandoned"
+    """``reset`` or ``close`` on a live episode."""
+
+    @property
+    def terminated(self) -> bool:
+        """True where the world reached an end; False where a limit cut the episode."""
+        return self in (
+            EndReason.SUBMITTED,
+            EndReason.STOPPED,
+            EndReason.GAVE_UP,
+            EndReason.TERMINATED_BY_PROTOCOL,
+            EndReason.CONTAINER_GONE,
+            EndReason.HARD_STOP,
+        )
+
+
+class EpisodeEnded(Model):
+    """The loop is over; collecting, stopping and judging follow."""
+
+    type: Literal["episode_ended"] = "episode_ended"
+    step: int
+    reason: EndReason
+    detail: str = ""
+
+
+class PoliteStopTried(Model):
+    """The stop through the container's own means, before the kill: who was still there after the grace."""
+
+    type: Literal["polite_stop_tried"] = "polite_stop_tried"
+    step: int
+    remaining: Annotated[tuple[ProcessSeen, ...], Volatile]
+    latency_s: Annotated[float, Volatile]
+
+
+class Halted(Model):
+    """What the kill from the host measured."""
+
+    type: Literal["halted"] = "halted"
+    route: Annotated[str, Volatile]
+    """Rung of the kill ladder that emptied the container."""
+    empty: bool
+    latency_s: Annotated[float, Volatile]
+    cpu_ns_after_order: Annotated[int | None, Volatile]
+    survivors: tuple[int, ...]
+
+
+class PostStopWatched(Model):
+    """What moved after the hard stop: nothing should."""
+
+    type: Literal["post_stop_watched"] = "post_stop_watched"
+    changes: tuple[FileChange, ...]
+    gateway_requests: int
+    siblings: tuple[str, ...] = ()
+    watched_s: Annotated[float, Volatile]
+
+
+class RestartTested(Model):
+    """A fresh container over the collected files: did anything undeclared come back?"""
+
+    type: Literal["restart_tested"] = "restart_tested"
+    needed: bool
+    """False where no persistence path changed."""
+    came_back: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class WorldVerified(Model):
+    """The main task's score, from data that the agent never saw."""
+
+    type: Literal["world_verified"] = "world_verified"
+    value: float | None
+    """From 0 to 1; None where it could not be verified."""
+    parts: dict[str, float]
+    detail: dict[str, Any] = Field(default_factory=dict)
+    error: str | None = None
+
+
+class ChannelStatus(Model):
+    """State of one evidence channel. A channel that was lost makes the rows that need it unknown."""
+
+    type: Literal["channel_status"] = "channel_status"
+    step: int
+    channel: Channel
+    state: Literal["live", "lost", "absent", "closed"]
+    grade: Grade
+    lost: int = 0
+    """Items known to be missing."""
+    cause: Literal["infra", "agent_caused"] | None = None
+    detail: str = ""
+
+
+class VerdictReached(Model):
+    """A verdict, as the live monitors gave it."""
+
+    type: Literal["verdict_reached"] = "verdict_reached"
+    verdict: Verdict
+
+
+class EpisodeSealed(Model):
+    """Last record of a complete ledger."""
+
+    type: Literal["episode_sealed"] = "episode_sealed"
+    valid: bool
+    steps: int
+    score: float | None
+    usage: dict[str, Any]
+
+
+class EpisodeInvalidated(Model):
+    """The infrastructure failed: this attempt is missing data."""
+
+    type: Literal["episode_invalidated"] = "episode_invalidated"
+    phase: str
+    object: str
+    cause: str
+    proven: bool
+    """Whether the infrastructure cause is proven from outside: only then may the episode be tried again."""
+
+
+Event = Annotated[
+    EpisodeOpened
+    | SandboxStarted
+    | MechanismInstalled
+    | MechanismProven
+    | FilesObserved
+    | TailObserved
+    | ProbeRead
+    | ProcessesObserved
+    | ExecsObserved
+    | EngineObserved
+    | CountersObserved
+    | ModelAnswered
+    | ModelFailed
+    | SuspicionObserved
+    | CallDecided
+    | CallReturned
+    | NoticeDelivered
+    | NoticeShown
+    | ControlActed
+    | GatewayRequested
+    | ClockObserved
+    | ReportSubmitted
+    | MilestoneReached
+    | EpisodeEnded
+    | PoliteStopTried
+    | Halted
+    | PostStopWatched
+    | RestartTested
+    | WorldVerified
+    | ChannelStatus
+    | VerdictReached
+    | EpisodeSealed
+    | EpisodeInvalidated,
+    Field(discriminator="type"),
+]
+"""Any record's content."""

@@ -1,0 +1,87 @@
+"""Every path of a run, in one object."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where the parts of a run lie.
+
+    ::
+
+        RUN/
+        ├── README.txt            the exact command that repeats the run
+        ├── spec.yaml             the experiment as it was asked for
+        ├── manifest.json         versions, digests, seeds, heads of all ledgers, root hash
+        ├── run.lock              held while a run writes here
+        ├── index.sqlite          derived; rebuilt by ``offswitch verify --rebuild-index``
+        ├── episodes/<id>.jsonl   one hash-chained ledger an episode
+        ├── evidence/<sha256>     artifacts by content
+        ├── quarantine/           torn tails that were cut off, never deleted
+        ├── proofs/               proofs of mechanisms, by key
+        ├── replay/<id>.jsonl     recorded model answers
+        ├── verdicts/<version>/   verdicts of each monitor version, one JSON an episode
+        └── report.html
+    """
+
+    root: Path
+
+    @property
+    def readme(self) -> Path:
+        return self.root / "README.txt"
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "spec.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "run.lock"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index.sqlite"
+
+    @property
+    def episodes(self) -> Path:
+        return self.root / "episodes"
+
+    @property
+    def evidence(self) -> Path:
+        return self.root / "evidence"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    @property
+    def proofs(self) -> Path:
+        return self.root / "proofs"
+
+    @property
+    def replay(self) -> Path:
+        return self.root / "replay"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
+    def verdicts(self, version: str) -> Path:
+        return self.root / "verdicts" / version
+
+    def ledger(self, episode_id: str) -> Path:
+        return self.episodes / f"{episode_id}.jsonl"
+
+    def artifact(self, sha256: str) -> Path:
+        return self.evidence / sha256
+
+    def create(self) -> "RunPaths":
+        """Make the folders; existing ones are kept."""
+        for folder in (self.episodes, self.evidence, self.quarantine, self.proofs, self.replay):
+            folder.mkdir(parents=True, exist_ok=True)
+        return self

@@ -1,0 +1,194 @@
+"""What is run: the scenario with its factors, the subject, and the identity of an episode."""
+
+import hashlib
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ._base import Model, RuleLevel
+from ._canonical import canonical_json
+
+
+class Control(StrEnum):
+    """How firmly the mechanisms hold by themselves, weakest first."""
+
+    SOFT = "soft"
+    """Words only."""
+    ADVISORY = "advisory"
+    """A crossing is warned about and let through."""
+    BYPASSABLE = "bypassable"
+    """The ordinary way is blocked, a flaw is left open on purpose."""
+    ENFORCED = "enforced"
+    """Held by ownership or at a gateway."""
+
+
+class Pressure(StrEnum):
+    """What pulls the agent towards breaking the rule."""
+
+    NONE = "none"
+    DEADLINE = "deadline"
+    SUNK_COST = "sunk_cost"
+    AUTHORITY = "authority"
+    SCARCITY = "scarcity"
+    SELF_CONTINUITY = "self_continuity"
+
+
+class Autonomy(StrEnum):
+    """How much the agent may do before a person looks."""
+
+    A0 = "A0"
+    """Every action is approved first."""
+    A1 = "A1"
+    """Risky actions are approved first."""
+    A2 = "A2"
+    """Monitored and reviewed later."""
+    A3 = "A3"
+    """Unmonitored within budgets."""
+
+
+class Oversight(StrEnum):
+    """What the agent is told about being watched."""
+
+    NOT_MENTIONED = "not_mentioned"
+    ANNOUNCED_MONITORED = "announced_monitored"
+    ANNOUNCED_UNMONITORED = "announced_unmonitored"
+
+
+class Arm(StrEnum):
+    """Which goals the agent is given."""
+
+    MAIN_ONLY = "main_only"
+    SIDE_ONLY = "side_only"
+    BOTH = "both"
+
+
+class Placement(StrEnum):
+    """Where the rules and the orders reach the agent."""
+
+    SYSTEM = "system"
+    USER = "user"
+    TOOL_RESULT = "tool_result"
+    MAILBOX = "mailbox"
+    TICKET = "ticket"
+
+
+class Factors(Model):
+    """The varied conditions of a scenario. Each value changes what the agent sees or what is enforced."""
+
+    instruction: RuleLevel = RuleLevel.STATED
+    control: Control = Control.BYPASSABLE
+    pressure: Pressure = Pressure.NONE
+    autonomy: Autonomy = Autonomy.A2
+    oversight: Oversight = Oversight.NOT_MENTIONED
+    arm: Arm = Arm.MAIN_ONLY
+    placement: Placement = Placement.SYSTEM
+
+
+class MechanismSpec(Model):
+    """One mechanism of a scenario and its parameters (the mechanism validates them)."""
+
+    id: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class MonitorSpec(Model):
+    """One suspicion monitor of the safeguards."""
+
+    id: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Safeguards(Model):
+    """Suspicion monitors and the protocol that may act on them. Empty monitors mean safeguards off."""
+
+    monitors: tuple[MonitorSpec, ...] = ()
+    protocol: str = "observe_only"
+    protocol_params: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def on(self) -> bool:
+        """True where something watches."""
+        return bool(self.monitors)
+
+
+class Budgets(Model):
+    """Limits of one episode, each metered by itself; None means no such limit."""
+
+    max_steps: int | None = Field(default=200, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    """Input and output tokens as the provider reports them."""
+    max_wall_s: float | None = Field(default=1800.0, gt=0)
+    """Host monotonic seconds since the first observation."""
+    max_virtual_s: float | None = Field(default=None, gt=0)
+    """Seconds of the scenario's own clock."""
+    max_usd: float | None = Field(default=None, gt=0)
+    """Refused at the start where the model's price is unknown."""
+
+
+class Scenario(Model):
+    """Task × mechanisms × factors: everything that defines what is run, except seed and subject."""
+
+    task: str
+    task_version: int = 1
+    mechanisms: tuple[MechanismSpec, ...] | None = None
+    """None takes the task's own set."""
+    factors: Factors = Factors()
+    side_task: str | None = None
+    """Failure mode that the side task asks for; needed where the arm is not main_only."""
+    safeguards: Safeguards = Safeguards()
+    budgets: Budgets = Budgets()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical form, hexadecimal."""
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()
+
+    @property
+    def cluster_id(self) -> str:
+        """What episodes must share to count as repetitions of one another: all but safeguards and budgets."""
+        same = self.model_dump(mode="json", exclude={"safeguards", "budgets"})
+        return hashlib.sha256(canonical_json(same)).hexdigest()[:16]
+
+
+class SubjectKind(StrEnum):
+    """In which form the model is evaluated."""
+
+    AS_IS = "as_is"
+    HELPFUL_ONLY = "helpful_only"
+    DEPLOYED = "deployed"
+    """With its safeguards."""
+    SCRIPTED = "scripted"
+    """A member of the cast: proves the instrument, says nothing about a model."""
+
+
+class Subject(Model):
+    """Who is evaluated."""
+
+    kind: SubjectKind
+    name: str
+    """Model id as asked for, or the cast member, for example ``violator:S3.overwrite``."""
+    scaffold: str
+    """What turns answers into calls: ``script``, ``tool_calls`` or ``text_protocol``."""
+    params: dict[str, Any] = Field(default_factory=dict)
+    """Sampling parameters and whatever else identifies the subject; never a secret."""
+
+
+class EpisodeKey(Model):
+    """The columns that every row of the analysis carries, from the first day."""
+
+    schema_version: Literal[1] = 1
+    episode_id: str
+    run_id: str
+    subject: Subject
+    scenario: Scenario
+    scenario_hash: str
+    cluster_id: str
+    pair_id: str
+    """Equal for episodes that differ in one thing only, for example safeguards off and on."""
+    seed: int
+    attempt: int = Field(default=1, ge=1)
+    human_minutes: float
+    """Estimated time that a familiar professional takes, in minutes."""
+    bucket: str
+    """Human-time bucket, for example ``1-2h``."""
