@@ -1,0 +1,43 @@
+"""Who acts: chat models behind LangChain, local models, the player of scripted casts, recording and replay.
+
+LangChain and llama.cpp are imported where a model is opened, not here.
+"""
+
+from ._errors import AgentError, Category, ModelFailure, ReplayError, SetupError
+from ._langchain import LangChainAgent
+from ._local import LocalAgent
+from ._make import make_agent
+from ._player import Outcome, Script, ScriptedAgent, Shown, Turn
+from ._prices import ModelPrice, Prices
+from ._replay import RecordingAgent, ReplayAgent
+from ._retry import RetryPolicy
+from ._settings import Mode, ModelSettings
+from ._types import Agent, Answer, Message, ToolCall, ToolSpec
+
+__all__ = [
+    "Agent",
+    "AgentError",
+    "Answer",
+    "Category",
+    "LangChainAgent",
+    "LocalAgent",
+    "Message",
+    "Mode",
+    "ModelFailure",
+    "ModelPrice",
+    "ModelSettings",
+    "Outcome",
+    "Prices",
+    "RecordingAgent",
+    "ReplayAgent",
+    "ReplayError",
+    "RetryPolicy",
+    "Script",
+    "ScriptedAgent",
+    "SetupError",
+    "Shown",
+    "ToolCall",
+    "ToolSpec",
+    "Turn",
+    "make_agent",
+]

@@ -1,0 +1,92 @@
+"""Numbers from stored runs: tables, rates with intervals, before and after safeguards, the report.
+
+It reads serialised records and knows nothing else of the project::
+
+    data = load("runs/first")
+    data.verdicts.query("succeeded == 'true'")
+    failure_rate(data.verdicts)          # Rate(value=…, lo=…, hi=…, k=…, n=…, unknown=…, …)
+    report("runs/first")                 # runs/first/report.html
+"""
+
+from ._cast import CastCheck, cast_checks
+from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
+from ._data import RunData, RunInfo
+from ._errors import AnalysisError, DuplicateEpisodeError, RunNotFoundError, UnknownVerdictsError
+from ._escape import visible, visible_lines
+from ._figure import figure_svg
+from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
+from ._load import load
+from ._pairs import Comparison, Usefulness, comparisons, mcnemar, usefulness
+from ._rates import (
+    Outcome,
+    Rate,
+    attempt_rate,
+    conditional_success,
+    disclosure_rate,
+    failure_rate,
+    outcomes,
+    rate,
+    tally,
+)
+from ._report import report
+from ._scores import ScoreRow, score_rows
+from ._sentences import headlines, limitations
+from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
+from ._summary import SubjectRef, VerdictRow, any_failure_rate, subjects, verdict_rows
+from ._table import verdict_table
+from ._words import percent
+
+__all__ = [
+    "CONFIDENCE",
+    "EPISODES",
+    "STEPS",
+    "VERDICTS",
+    "AnalysisError",
+    "CastCheck",
+    "Column",
+    "Comparison",
+    "DuplicateEpisodeError",
+    "Interval",
+    "Outcome",
+    "Price",
+    "Rate",
+    "RunData",
+    "RunInfo",
+    "RunNotFoundError",
+    "ScoreRow",
+    "SubjectRef",
+    "UnknownVerdictsError",
+    "UsageSource",
+    "Usefulness",
+    "VerdictRow",
+    "any_failure_rate",
+    "attempt_rate",
+    "cast_checks",
+    "clopper_pearson",
+    "comparisons",
+    "compliance_rate",
+    "conditional_success",
+    "disclosure_rate",
+    "failure_rate",
+    "figure_svg",
+    "headlines",
+    "ignored_rate",
+    "limitations",
+    "load",
+    "mcnemar",
+    "outcomes",
+    "over_stop_rate",
+    "percent",
+    "rate",
+    "report",
+    "resistance_rate",
+    "score_rows",
+    "subjects",
+    "tally",
+    "usefulness",
+    "verdict_rows",
+    "verdict_table",
+    "visible",
+    "visible_lines",
+    "wilson",
+]

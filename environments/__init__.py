@@ -1,0 +1,89 @@
+"""The Gymnasium environment and everything outside the container that decides, serves, delivers and collects.
+
+One step, in order: the broker validates the call, looks up the grant and leads it past the safeguards; the decided
+call is on disk before it runs; every evidence channel is read; mechanisms deliver what is due; the observation is
+handed out. The last step holds the whole end: polite stop, freeze, collect, kill, watch, verify, judge, seal.
+"""
+
+from ._broker import Broker
+from ._clock import Clock, Meter
+from ._collector import Collector
+from ._ending import Ending
+from ._env import ControlEnv
+from ._episode import Episode, StepResult
+from ._errors import ControlError, EpisodeInvalid, EpisodeOver, MechanismNotLive, ScenarioError
+from ._gateway import Caller, Gateway, Reply, RequestRefused, Switchboard
+from ._goal import compose, rules_text
+from ._lab import Lab
+from ._mechanism import (
+    Acted,
+    Delivery,
+    Mechanism,
+    Moment,
+    Rules,
+    Stage,
+    Tail,
+    mechanism,
+    mechanisms,
+    register,
+)
+from ._script import Call, Outcome, Performance, ScriptFactory, Shown, Turn
+from ._spaces import UnicodeText
+from ._task import Cast, Collected, Score, Task
+from ._tools import DESCRIPTIONS, DEVIATIONS, tool_schemas
+from ._vector import ControlVectorEnv
+from ._world import ActionSpec, Job, Protected, Service, World
+
+__all__ = [
+    "DESCRIPTIONS",
+    "DEVIATIONS",
+    "Acted",
+    "ActionSpec",
+    "Broker",
+    "Call",
+    "Caller",
+    "Cast",
+    "Clock",
+    "Collected",
+    "Collector",
+    "ControlEnv",
+    "ControlError",
+    "ControlVectorEnv",
+    "Delivery",
+    "Ending",
+    "Episode",
+    "EpisodeInvalid",
+    "EpisodeOver",
+    "Gateway",
+    "Job",
+    "Lab",
+    "Mechanism",
+    "MechanismNotLive",
+    "Meter",
+    "Moment",
+    "Outcome",
+    "Performance",
+    "Protected",
+    "Reply",
+    "RequestRefused",
+    "Rules",
+    "ScenarioError",
+    "Score",
+    "ScriptFactory",
+    "Service",
+    "Shown",
+    "Stage",
+    "StepResult",
+    "Switchboard",
+    "Tail",
+    "Task",
+    "Turn",
+    "UnicodeText",
+    "World",
+    "compose",
+    "mechanism",
+    "mechanisms",
+    "register",
+    "rules_text",
+    "tool_schemas",
+]

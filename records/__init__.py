@@ -6,16 +6,19 @@ Every other package writes or reads these types; this one knows none of them.
 from ._base import (
     CHANNEL_GRADES,
     SCHEMA_VERSION,
+    Artifact,
     Channel,
     Family,
     Grade,
     Model,
+    Name,
     RuleLevel,
+    Sha256,
     Tri,
     Volatile,
 )
-from ._canonical import canonical_json
-from ._errors import ChainError, RecordError, SchemaError, StorageError
+from ._canonical import canonical_json, digest_of
+from ._errors import ChainError, RecordError, SchemaError, StorageError, TornError
 from ._events import (
     Action,
     CallDecided,
@@ -60,9 +63,14 @@ from ._events import (
     VerdictReached,
     WorldVerified,
 )
-from ._evidence import EvidenceStore
-from ._ledger import GENESIS, Ledger, Record, Recovery, head_of, read_ledger, recover
+from ._evidence import EvidenceStore, artifacts_of
+from ._index import RunIndex
+from ._ledger import Ledger
+from ._manifest import EpisodeAnchor, EpisodeState, RunFacts, RunManifest, VerdictSet, load_manifest, save_manifest
 from ._paths import RunPaths
+from ._reading import Recovery, head_of, read_ledger, recover
+from ._record import GENESIS, MAX_LINE_BYTES, Record
+from ._redact import Redaction, Redactor
 from ._scenario import (
     Arm,
     Autonomy,
@@ -80,15 +88,22 @@ from ._scenario import (
     Subject,
     SubjectKind,
 )
-from ._text import clean_json, clean_text, path_text
+from ._store import Resumed, RunStore
+from ._text import MAX_JSON_DEPTH, JsonData, JsonObject, clean_json, clean_text, path_text
 from ._verdict import EvidenceRef, UnknownCause, Verdict
+from ._verify import Finding, VerifyReport, verify_run
+from ._view import LIVE, RunView
 
 __all__ = [
     "CHANNEL_GRADES",
     "GENESIS",
+    "LIVE",
+    "MAX_JSON_DEPTH",
+    "MAX_LINE_BYTES",
     "SCHEMA_VERSION",
     "Action",
     "Arm",
+    "Artifact",
     "Autonomy",
     "Budgets",
     "CallDecided",
@@ -102,11 +117,13 @@ __all__ = [
     "CountersObserved",
     "EndReason",
     "EngineObserved",
+    "EpisodeAnchor",
     "EpisodeEnded",
     "EpisodeInvalidated",
     "EpisodeKey",
     "EpisodeOpened",
     "EpisodeSealed",
+    "EpisodeState",
     "Event",
     "EvidenceRef",
     "EvidenceStore",
@@ -117,9 +134,12 @@ __all__ = [
     "FileChange",
     "FileState",
     "FilesObserved",
+    "Finding",
     "GatewayRequested",
     "Grade",
     "Halted",
+    "JsonData",
+    "JsonObject",
     "Ledger",
     "MechanismInstalled",
     "MechanismProven",
@@ -129,6 +149,7 @@ __all__ = [
     "ModelAnswered",
     "ModelFailed",
     "MonitorSpec",
+    "Name",
     "Notice",
     "NoticeDelivered",
     "NoticeShown",
@@ -144,30 +165,47 @@ __all__ = [
     "Record",
     "RecordError",
     "Recovery",
+    "Redaction",
+    "Redactor",
     "ReportSubmitted",
     "RestartTested",
+    "Resumed",
     "RuleLevel",
+    "RunFacts",
+    "RunIndex",
+    "RunManifest",
     "RunPaths",
+    "RunStore",
+    "RunView",
     "Safeguards",
     "SandboxStarted",
     "Scenario",
     "SchemaError",
+    "Sha256",
     "StorageError",
     "Subject",
     "SubjectKind",
     "SuspicionObserved",
     "TailObserved",
+    "TornError",
     "Tri",
     "UnknownCause",
     "Verdict",
     "VerdictReached",
+    "VerdictSet",
+    "VerifyReport",
     "Volatile",
     "WorldVerified",
+    "artifacts_of",
     "canonical_json",
     "clean_json",
     "clean_text",
+    "digest_of",
     "head_of",
+    "load_manifest",
     "path_text",
     "read_ledger",
     "recover",
+    "save_manifest",
+    "verify_run",
 ]

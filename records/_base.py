@@ -1,9 +1,9 @@
 """The frozen base of everything that is written down, and the words shared by all records."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 """Version of the record format. A reader refuses a newer one and migrates or refuses an older one."""
@@ -17,10 +17,24 @@ Volatile = _VolatileMark()
 """``Annotated[T, Volatile]``: host times, durations, process ids. Everything else repeats byte for byte."""
 
 
-class Model(BaseModel):
-    """Frozen and closed: an unknown field is an error, never silently dropped."""
+class _ArtifactMark:
+    """Marks a digest whose content lies in the evidence store."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+ARTIFACT_MARK = _ArtifactMark()
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256, hexadecimal, lower case."""
+Artifact = Annotated[Sha256, ARTIFACT_MARK]
+"""The SHA-256 of an item of the evidence store: `verify` demands that it is there and has this content."""
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+"""A name that is safe as a file name: an episode, a run, a version of verdicts."""
+
+
+class Model(BaseModel):
+    """Frozen and closed: an unknown field is an error, never silently dropped; NaN and infinities are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     volatile_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -45,9 +59,9 @@ def _repeatable(value: Any) -> Any:
     if isinstance(value, Model):
         return value.repeatable()
     if isinstance(value, dict):
-        return {key: _repeatable(item) for key, item in value.items()}
+        return {key: _repeatable(item) for key, item in cast("dict[object, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [_repeatable(item) for item in value]
+        return [_repeatable(item) for item in cast("list[Any]", value)]
     return value
 
 

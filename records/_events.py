@@ -1,19 +1,19 @@
 """Everything that can stand in an episode's ledger: one discriminated union on ``type``.
 
-Fields marked `Volatile` hold host times, durations and process ids; the rest of a scripted episode repeats byte
-for byte with the same seed. Each docstring says who writes the event and what of it the agent can influence.
+Fields of type `Artifact` name content in the evidence store. Fields marked `Volatile` hold host times, durations
+and process ids; the rest of a scripted episode repeats byte for byte with the same seed. Each docstring says who
+writes the event and what of it the agent can influence.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ._base import Channel, Family, Grade, Model, Volatile
+from ._base import Artifact, Channel, Family, Grade, Model, Sha256, Volatile
 from ._scenario import Control, EpisodeKey, Placement
+from ._text import JsonData, JsonObject, Text
 from ._verdict import Verdict
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class EpisodeOpened(Model):
@@ -23,11 +23,11 @@ class EpisodeOpened(Model):
     key: EpisodeKey
     system_prompt: str
     goal: str
-    tools: dict[str, Any]
+    tools: JsonObject
     """Tool name → JSON Schema of its arguments, as shown to the agent."""
-    world: dict[str, Any]
+    world: JsonObject
     """Names and paths that the seed drew; monitors and casts read them, the agent does not."""
-    versions: dict[str, str]
+    versions: dict[Text, str]
 
 
 class SandboxStarted(Model):
@@ -39,9 +39,9 @@ class SandboxStarted(Model):
     supervisor_sha256: Sha256
     isolation: str
     """Tooling, host and network isolation label, for example ``T3/H2/N3``."""
-    posture: dict[str, Any]
+    posture: JsonObject
     """Attested facts of PID 1 and of an agent process, apart from those that vary between two runs."""
-    container: Annotated[dict[str, Any], Volatile]
+    container: Annotated[JsonObject, Volatile]
     """Container id, host pid and the like."""
 
 
@@ -53,7 +53,7 @@ class MechanismInstalled(Model):
     family: Family
     version: int
     control: Control
-    facts: dict[str, Any]
+    facts: JsonObject
     """What monitors need to judge it: paths, baselines' names, limits. Never shown to the agent."""
 
 
@@ -62,7 +62,7 @@ class MechanismProven(Model):
 
     type: Literal["mechanism_proven"] = "mechanism_proven"
     mechanism: str
-    proof: Sha256
+    proof: Artifact
     """Artifact with the links that were seen to hold."""
     cached: Annotated[bool, Volatile]
 
@@ -88,7 +88,7 @@ class FileChange(Model):
     """One path whose state differs from the last observation; ``after`` is None where it is gone."""
 
     path: str
-    """Absolute path in the container; agent-made text, undecodable bytes as surrogate escapes."""
+    """Absolute path in the container; agent-made text (`path_text`)."""
     before: FileState | None
     after: FileState | None
 
@@ -100,9 +100,11 @@ class FilesObserved(Model):
     step: int
     changes: tuple[FileChange, ...]
     """Relative to the pass before; empty for the baseline, whose content is the manifest artifact."""
+    touched: tuple[str, ...] = ()
+    """Paths that were changed and are as they were before: done and undone within one step."""
     manifest_digest: Sha256
     """Digest over the whole manifest after this pass."""
-    manifest: Sha256 | None = None
+    manifest: Artifact | None = None
     """Artifact with the whole manifest: at the baseline and at the end."""
     complete: bool = True
     """False where a cap or a race kept something from being read: the channel then counts a loss."""
@@ -134,7 +136,7 @@ class ProbeRead(Model):
     type: Literal["probe_read"] = "probe_read"
     step: int
     probe: str
-    value: Any
+    value: JsonData
     """JSON value; None where it could not be read."""
     error: str | None = None
 
@@ -202,7 +204,7 @@ class ExecsObserved(Model):
     acts: Annotated[tuple[ExecSeen, ...], Volatile]
     """At most 256 here; all of them are in the artifact."""
     count: Annotated[int, Volatile]
-    log: Annotated[Sha256 | None, Volatile] = None
+    log: Annotated[Artifact | None, Volatile] = None
     """Artifact with every act, where there were more than stand here."""
 
 
@@ -211,7 +213,7 @@ class EngineObserved(Model):
 
     type: Literal["engine_observed"] = "engine_observed"
     step: int
-    events: Annotated[tuple[dict[str, Any], ...], Volatile]
+    events: Annotated[tuple[JsonObject, ...], Volatile]
     unexpected: tuple[str, ...] = ()
     """Actions that the harness did not cause, for example ``exec_create``: each is a finding."""
 
@@ -234,7 +236,7 @@ class ModelAnswered(Model):
     type: Literal["model_answered"] = "model_answered"
     answer_id: str
     text: str
-    calls: tuple[dict[str, Any], ...]
+    calls: tuple[JsonObject, ...]
     model: str | None = None
     """Model id that the provider says it used."""
     fingerprint: str | None = None
@@ -299,7 +301,7 @@ class CallDecided(Model):
     call_id: str
     answer_id: str
     tool: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
     notice_seen_seq: int
     """Sequence number of the newest notice that the model had seen when it made the call; -1 for none."""
     valid: bool
@@ -310,7 +312,7 @@ class CallDecided(Model):
     protocol: str
     protocol_reason: str = ""
     executed: bool
-    effective: dict[str, Any] | None = None
+    effective: JsonObject | None = None
     """Arguments after a protocol's `modify`; None where they are unchanged."""
 
 
@@ -343,7 +345,7 @@ class Notice(Model):
     """``stop_order``, ``pause``, ``resume``, ``lease_expiring``, ``approval_decided``, ``mail`` …"""
     text: str
     placement: Placement
-    facts: dict[str, Any] = Field(default_factory=dict)
+    facts: JsonObject = Field(default_factory=dict)
 
 
 class NoticeDelivered(Model):
@@ -375,8 +377,8 @@ class ControlActed(Model):
     act: str
     ok: bool | None
     """Whether the act itself went through (not whether it had its effect); None where it could not be told."""
-    facts: dict[str, Any] = Field(default_factory=dict)
-    timing: Annotated[dict[str, Any], Volatile] = Field(default_factory=dict)
+    facts: JsonObject = Field(default_factory=dict)
+    timing: Annotated[JsonObject, Volatile] = Field(default_factory=dict)
 
 
 class GatewayRequested(Model):
@@ -389,13 +391,13 @@ class GatewayRequested(Model):
     via: Literal["tool", "relay", "harness"]
     """``relay``: from inside the container, whatever program sent it."""
     principal: str
-    request: dict[str, Any]
+    request: JsonObject
     allowed: bool
-    response: dict[str, Any]
+    response: JsonObject
     during_call: str | None = None
-    facts: dict[str, Any] = Field(default_factory=dict)
+    facts: JsonObject = Field(default_factory=dict)
     """What the gateway knows and did not say, for example whether the ticket was genuine."""
-    peer: Annotated[dict[str, Any], Volatile] = Field(default_factory=dict)
+    peer: Annotated[JsonObject, Volatile] = Field(default_factory=dict)
 
 
 class ClockObserved(Model):
@@ -404,7 +406,7 @@ class ClockObserved(Model):
     type: Literal["clock_observed"] = "clock_observed"
     step: int
     virtual_s: float
-    leases: dict[str, Any]
+    leases: JsonObject
 
 
 class ReportSubmitted(Model):
@@ -412,7 +414,7 @@ class ReportSubmitted(Model):
 
     type: Literal["report_submitted"] = "report_submitted"
     step: int
-    report: dict[str, Any]
+    report: JsonObject
 
 
 class MilestoneReached(Model):
@@ -512,8 +514,8 @@ class WorldVerified(Model):
     type: Literal["world_verified"] = "world_verified"
     value: float | None
     """From 0 to 1; None where it could not be verified."""
-    parts: dict[str, float]
-    detail: dict[str, Any] = Field(default_factory=dict)
+    parts: dict[Text, float]
+    detail: JsonObject = Field(default_factory=dict)
     error: str | None = None
 
 
@@ -545,7 +547,7 @@ class EpisodeSealed(Model):
     valid: bool
     steps: int
     score: float | None
-    usage: dict[str, Any]
+    usage: JsonObject
 
 
 class EpisodeInvalidated(Model):

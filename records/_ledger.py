@@ -1,114 +1,159 @@
-"""The hash-chained ledger of one episode: an append-only JSONL file.
+"""The hash-chained ledger of one episode: writing.
 
-Each line is ``{"event": …, "mono_ns": …, "prev": …, "seq": …, "wall_ns": …}``; ``prev`` is the SHA-256 of the line
-before (64 zeros at the start). One unbuffered ``write`` a record, so a killed process loses nothing that was
-acknowledged; ``sync=True`` adds an ``fdatasync`` for decisions that must survive a power cut.
+One unbuffered ``write`` a record, so a killed process loses nothing that was acknowledged; ``sync=True`` adds an
+``fdatasync`` for decisions that must survive a power cut.
 """
 
+import errno
 import hashlib
-import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import NamedTuple, Self
 
-from pydantic import TypeAdapter, ValidationError
-
-from ._base import SCHEMA_VERSION
-from ._canonical import canonical_json
-from ._errors import ChainError, SchemaError, StorageError
+from ._atomic import sync_folder
+from ._errors import RecordError, StorageError
 from ._events import Event
+from ._record import GENESIS, MAX_LINE_BYTES, Record, as_written
+from ._redact import Redactor
 
-GENESIS = "0" * 64
-_EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+
+class _End(NamedTuple):
+    """Where the acknowledged part of the file ends. Replaced as a whole, so that no signal can tear it."""
+
+    records: int
+    head: str
+    size: int
 
 
-@dataclass(frozen=True)
-class Record:
-    """One line of a ledger."""
-
-    seq: int
-    """Counts from 0 without gaps."""
-    mono_ns: int
-    """Host monotonic clock: durations and order within one episode."""
-    wall_ns: int
-    """Host wall clock, an annotation only: it may jump."""
-    prev: str
-    event: Event
+def _created(path: Path) -> int:
+    """Descriptor of a new file whose name is on the disk."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        sync_folder(path.parent)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 class Ledger:
     """Writes one episode's records. Safe to use from several threads; a context manager."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        """Create the file; an existing one is refused (`StorageError`): an episode is written once."""
+    def __init__(
+        self, path: Path, *, clock: Callable[[], int] = time.monotonic_ns, redactor: Redactor | None = None
+    ) -> None:
+        """Create the file; an existing one is refused (`StorageError`): an episode is written once.
+
+        What the ``redactor`` finds in an event is replaced before it is written or shown to an observer.
+        """
         self.path = path
         self._clock = clock
-        self._lock = threading.Lock()
-        self._head = GENESIS
-        self._count = 0
-        self._broken: str | None = None
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._redactor = redactor
+        self._lock = threading.RLock()
+        self._end = _End(0, GENESIS, 0)
+        self._broken: OSError | None = None
+        self._interrupted = False
+        self._telling = False
+        self._observers: list[Callable[[Record], None]] = []
         try:
-            self._fd = os.open(path, flags, 0o644)
+            self._fd = _created(path)
         except OSError as error:
             raise StorageError(error.errno, f"ledger {path}: {error.strerror}") from error
-        self._observers: list[Callable[[Record], None]] = []
 
     @property
     def head(self) -> str:
         """SHA-256 of the last line; `GENESIS` while there is none."""
-        return self._head
+        return self._end.head
 
     @property
     def count(self) -> int:
         """Records written."""
-        return self._count
+        return self._end.records
 
     def subscribe(self, observer: Callable[[Record], None]) -> None:
-        """Hand every later record to ``observer``, in order, after it is written."""
+        """Hand every later record to ``observer``, in order, after it is written.
+
+        It gets the record as a reader of the file would; it must not append to this ledger (`RuntimeError`).
+        """
         self._observers.append(observer)
 
     def append(self, event: Event, *, sync: bool = False) -> Record:
-        """Write one record and return it; with ``sync`` it is on the disk when this returns.
+        """Write one record and return it as it stands in the file; with ``sync`` it is on the disk by then.
 
         Raises `StorageError` where the disk is full or gone. A torn line is cut off again, and the ledger then
-        takes no more records: what follows a gap could not be believed.
+        takes no more records: what follows a gap could not be believed. Raises `RecordError` for an event over
+        `MAX_LINE_BYTES`, which changes nothing.
         """
         with self._lock:
-            if self._broken:
-                raise StorageError(0, f"ledger {self.path} is broken: {self._broken}")
-            record = Record(self._count, self._clock(), time.time_ns(), self._head, event)
-            line = encode(record)
+            if self._telling:
+                raise RuntimeError(f"ledger {self.path}: an observer must not append to the ledger it observes")
+            self._check_whole()
+            before = self._end
+            made = Record(before.records, self._clock(), time.time_ns(), before.head, event)
+            record, line = as_written(made, self._redactor)
+            if len(line) > MAX_LINE_BYTES:
+                raise RecordError(
+                    f"ledger {self.path}: {event.type} of {len(line)} bytes; store it as an artifact"
+                )
             self._write(line + b"\n", sync)
-            self._head = hashlib.sha256(line).hexdigest()
-            self._count += 1
-            for observer in self._observers:
-                observer(record)
+            self._end = _End(before.records + 1, hashlib.sha256(line).hexdigest(), before.size + len(line) + 1)
+            self._interrupted = False
+            self._tell(record)
             return record
 
+    def _check_whole(self) -> None:
+        """Refuse to go on behind a gap. A line that was interrupted before it counted is cut off."""
+        if self._broken is not None:
+            raise StorageError(self._broken.errno, f"ledger {self.path} takes no more records: {self._broken}")
+        size = os.lseek(self._fd, 0, os.SEEK_END)
+        if size == self._end.size:
+            return
+        if not self._interrupted:
+            self._broken = OSError(errno.EIO, f"has {size} bytes where {self._end.size} were written")
+            raise StorageError(errno.EIO, f"ledger {self.path} {self._broken.strerror}")
+        try:
+            os.ftruncate(self._fd, self._end.size)
+        except OSError as error:
+            raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
+
     def _write(self, data: bytes, sync: bool) -> None:
-        before = os.lseek(self._fd, 0, os.SEEK_END)
+        self._interrupted = True
         try:
             written = os.write(self._fd, data)
             if written != len(data):
-                raise OSError(28, "short write: no space left on device")
+                raise OSError(
+                    errno.ENOSPC, f"short write: {written} of {len(data)} bytes, no space left on device"
+                )
             if sync:
                 os.fdatasync(self._fd)
         except OSError as error:
-            self._broken = str(error)
-            with suppress(OSError):
-                os.ftruncate(self._fd, before)
+            self._broken = error
+            with suppress(OSError):  # `recover` cuts a torn line as well
+                os.ftruncate(self._fd, self._end.size)
             raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
 
+    def _tell(self, record: Record) -> None:
+        self._telling = True
+        try:
+            for observer in self._observers:
+                observer(record)
+        finally:
+            self._telling = False
+
     def sync(self) -> None:
-        """Put everything written so far on the disk."""
+        """Put everything written so far on the disk. Raises `StorageError` where that is not certain."""
         with self._lock:
-            os.fdatasync(self._fd)
+            if self._broken is not None:
+                raise StorageError(self._broken.errno, f"ledger {self.path}: {self._broken}")
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                self._broken = error
+                raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
 
     def close(self) -> None:
         """Close the file; closing twice is fine."""
@@ -116,119 +161,10 @@ class Ledger:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
-                self._broken = self._broken or "closed"
+                self._broken = self._broken or OSError(errno.EBADF, "closed")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def encode(record: Record) -> bytes:
-    """The line of a record, without its newline."""
-    return canonical_json(
-        {
-            "seq": record.seq,
-            "mono_ns": record.mono_ns,
-            "wall_ns": record.wall_ns,
-            "prev": record.prev,
-            "event": record.event.model_dump(mode="json"),
-        }
-    )
-
-
-def decode(line: bytes, where: str) -> Record:
-    """The record of a line. Raises `ChainError` for broken JSON, `SchemaError` for an unknown or newer format."""
-    try:
-        data: dict[str, Any] = json.loads(line)
-        version = _version(data)
-        if version is not None and version > SCHEMA_VERSION:
-            raise SchemaError(f"{where}: schema version {version} is newer than this offswitch knows")
-        event = _EVENTS.validate_python(data["event"])
-        return Record(data["seq"], data["mono_ns"], data["wall_ns"], data["prev"], event)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise SchemaError(f"{where}: {first['msg']} at {'.'.join(map(str, first['loc']))}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, SchemaError):
-            raise
-        raise ChainError(f"{where}: not a record ({error})") from error
-
-
-def _version(data: dict[str, Any]) -> int | None:
-    event = data["event"]
-    if event.get("type") == "episode_opened":
-        return int(event["key"]["schema_version"])
-    return None
-
-
-def read_ledger(path: Path) -> Iterator[Record]:
-    """Yield the records of a ledger, checking the chain on the way.
-
-    Raises `ChainError` at the first record whose number or previous hash is wrong, and for a torn last line;
-    `SchemaError` for a format that is not ours.
-    """
-    prev = GENESIS
-    for seq, line in enumerate(_lines(path)):
-        where = f"{path.name} record {seq}"
-        record = decode(line, where)
-        if record.seq != seq:
-            raise ChainError(f"{where}: carries number {record.seq}")
-        if record.prev != prev:
-            raise ChainError(f"{where}: does not continue the record before it")
-        prev = hashlib.sha256(line).hexdigest()
-        yield record
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            for seq, line in enumerate(file):
-                if not line.endswith(b"\n"):
-                    raise ChainError(f"{path.name} record {seq}: torn last line ({len(line)} bytes)")
-                yield line[:-1]
-    except OSError as error:
-        raise StorageError(error.errno, f"ledger {path}: {error.strerror}") from error
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What `recover` found in a ledger whose writer died."""
-
-    records: int
-    head: str
-    torn: Path | None
-    """Where the half-written tail was put; None where there was none."""
-
-
-def recover(path: Path, quarantine: Path) -> Recovery:
-    """Keep the complete records of a ledger and move a half-written tail to ``quarantine``, losing nothing.
-
-    Raises `ChainError` where anything but the tail is bad: that is tampering or decay, not a crash.
-    """
-    content = path.read_bytes()
-    end = content.rfind(b"\n") + 1
-    torn: Path | None = None
-    if end < len(content):
-        quarantine.mkdir(parents=True, exist_ok=True)
-        torn = quarantine / f"{path.stem}-{end}.torn"
-        torn.write_bytes(content[end:])
-        with path.open("r+b") as file:
-            file.truncate(end)
-            os.fsync(file.fileno())
-    head, count = GENESIS, 0
-    for count, line in enumerate(content[:end].splitlines(), start=1):  # noqa: B007
-        head = hashlib.sha256(line).hexdigest()
-    for _ in read_ledger(path):
-        pass
-    return Recovery(count, head, torn)
-
-
-def head_of(path: Path) -> tuple[int, str]:
-    """Number of records and hash of the last line, by the file's bytes alone."""
-    head, count = GENESIS, 0
-    for line in _lines(path):
-        head = hashlib.sha256(line).hexdigest()
-        count += 1
-    return count, head

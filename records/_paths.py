@@ -15,13 +15,14 @@ class RunPaths:
         ├── spec.yaml             the experiment as it was asked for
         ├── manifest.json         versions, digests, seeds, heads of all ledgers, root hash
         ├── run.lock              held while a run writes here
-        ├── index.sqlite          derived; rebuilt by ``offswitch verify --rebuild-index``
+        ├── index.sqlite          derived; rebuilt by itself where it is missing, stale or damaged
+        ├── index.sqlite.sha256   derived; digest of the index, so that damage is seen
         ├── episodes/<id>.jsonl   one hash-chained ledger an episode
         ├── evidence/<sha256>     artifacts by content
         ├── quarantine/           torn tails that were cut off, never deleted
         ├── proofs/               proofs of mechanisms, by key
         ├── replay/<id>.jsonl     recorded model answers
-        ├── verdicts/<version>/   verdicts of each monitor version, one JSON an episode
+        ├── verdicts/<version>/   verdicts of each monitor version, one JSON array an episode
         └── report.html
     """
 
@@ -48,6 +49,10 @@ class RunPaths:
         return self.root / "index.sqlite"
 
     @property
+    def index_digest(self) -> Path:
+        return self.root / "index.sqlite.sha256"
+
+    @property
     def episodes(self) -> Path:
         return self.root / "episodes"
 
@@ -71,8 +76,15 @@ class RunPaths:
     def report(self) -> Path:
         return self.root / "report.html"
 
+    @property
+    def judgements(self) -> Path:
+        return self.root / "verdicts"
+
     def verdicts(self, version: str) -> Path:
-        return self.root / "verdicts" / version
+        return self.judgements / version
+
+    def verdict_file(self, version: str, episode_id: str) -> Path:
+        return self.verdicts(version) / f"{episode_id}.json"
 
     def ledger(self, episode_id: str) -> Path:
         return self.episodes / f"{episode_id}.jsonl"

@@ -1,13 +1,13 @@
 """What is run: the scenario with its factors, the subject, and the identity of an episode."""
 
-import hashlib
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ._base import Model, RuleLevel
-from ._canonical import canonical_json
+from ._canonical import digest_of
+from ._text import JsonObject
 
 
 class Control(StrEnum):
@@ -89,14 +89,14 @@ class MechanismSpec(Model):
     """One mechanism of a scenario and its parameters (the mechanism validates them)."""
 
     id: str
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: JsonObject = Field(default_factory=dict)
 
 
 class MonitorSpec(Model):
     """One suspicion monitor of the safeguards."""
 
     id: str
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: JsonObject = Field(default_factory=dict)
 
 
 class Safeguards(Model):
@@ -104,7 +104,7 @@ class Safeguards(Model):
 
     monitors: tuple[MonitorSpec, ...] = ()
     protocol: str = "observe_only"
-    protocol_params: dict[str, Any] = Field(default_factory=dict)
+    protocol_params: JsonObject = Field(default_factory=dict)
 
     @property
     def on(self) -> bool:
@@ -142,13 +142,13 @@ class Scenario(Model):
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical form, hexadecimal."""
-        return hashlib.sha256(canonical_json(self.model_dump(mode="json"))).hexdigest()
+        return digest_of(self.model_dump(mode="json"))
 
     @property
     def cluster_id(self) -> str:
         """What episodes must share to count as repetitions of one another: all but safeguards and budgets."""
         same = self.model_dump(mode="json", exclude={"safeguards", "budgets"})
-        return hashlib.sha256(canonical_json(same)).hexdigest()[:16]
+        return digest_of(same)[:16]
 
 
 class SubjectKind(StrEnum):
@@ -170,7 +170,7 @@ class Subject(Model):
     """Model id as asked for, or the cast member, for example ``violator:S3.overwrite``."""
     scaffold: str
     """What turns answers into calls: ``script``, ``tool_calls`` or ``text_protocol``."""
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: JsonObject = Field(default_factory=dict)
     """Sampling parameters and whatever else identifies the subject; never a secret."""
 
 

@@ -1,7 +1,15 @@
-"""Agent-made text on its way into records: always valid Unicode, never ambiguous."""
+"""Text and data of the agent's making on their way into records: always valid Unicode, always JSON."""
 
 import math
-from typing import Any
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BeforeValidator
+
+MAX_JSON_DEPTH = 64
+"""Containers within containers that a record keeps; whatever lies deeper is replaced by `TOO_DEEP`."""
+MAX_INT_BITS = 4096
+"""Integers beyond this become hexadecimal text: parsers refuse numbers of some thousand digits."""
+TOO_DEEP = "<nested too deeply to be kept>"
 
 
 def path_text(raw: bytes) -> str:
@@ -32,14 +40,32 @@ def clean_text(value: str) -> str:
     return value
 
 
-def clean_json(value: Any) -> Any:
-    """`clean_text` over every string and key of JSON data; NaN and infinities become text."""
+def clean_json(value: Any, *, depth: int = MAX_JSON_DEPTH) -> Any:
+    """A deep copy of JSON data that survives writing and reading unchanged.
+
+    Every string and key goes through `clean_text`, tuples become lists, NaN, infinities and huge integers become
+    text, and what lies deeper than ``depth`` containers becomes `TOO_DEEP`. Raises `ValueError` for anything that
+    is not JSON.
+    """
     if isinstance(value, str):
-        return clean_text(value)
+        return clean_text(str(value))
+    if value is None or isinstance(value, bool | int):
+        return value if value is None or value.bit_length() <= MAX_INT_BITS else hex(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, dict | list | tuple) and depth <= 0:
+        return TOO_DEEP
     if isinstance(value, dict):
-        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+        items = cast("dict[object, Any]", value).items()
+        return {clean_text(str(key)): clean_json(item, depth=depth - 1) for key, item in items}
     if isinstance(value, list | tuple):
-        return [clean_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+        return [clean_json(item, depth=depth - 1) for item in cast("list[Any]", value)]
+    raise ValueError(f"{type(value).__name__} is not JSON data")
+
+
+Text = Annotated[str, AfterValidator(clean_text)]
+"""Text that is valid Unicode from the start: for keys, whose lone surrogates would be lost."""
+JsonData = Annotated[Any, BeforeValidator(clean_json)]
+"""Any JSON value: copied, so that nobody can change a record afterwards, and equal after writing and reading."""
+JsonObject = Annotated[dict[str, Any], BeforeValidator(clean_json)]
+"""A JSON object, treated as `JsonData`."""

@@ -1,0 +1,39 @@
+"""Observing: monitors that score a tool call for suspicion and can do nothing else.
+
+A monitor is one file of this package, or an entry point of the group ``offswitch.monitors``.
+"""
+
+from ...records import MonitorSpec
+from .._registry import Registry
+from ._types import Health, Observation, PastCall, StepView, SuspicionMonitor
+
+_REGISTRY: Registry[SuspicionMonitor] = Registry(
+    "suspicion monitor", SuspicionMonitor, __name__, "offswitch.monitors"
+)
+
+
+def suspicion_monitor(spec: MonitorSpec) -> SuspicionMonitor:
+    """The monitor of this spec. Raises `UnknownIdError`, `DuplicateIdError`, `SettingError`."""
+    return _REGISTRY.get(spec.id).from_params(spec.params)
+
+
+def names() -> tuple[str, ...]:
+    """The known ids, sorted. Raises `DuplicateIdError`."""
+    return _REGISTRY.names()
+
+
+def broken() -> dict[str, str]:
+    """Plugins that could not be used → why."""
+    return _REGISTRY.broken()
+
+
+__all__ = [
+    "Health",
+    "Observation",
+    "PastCall",
+    "StepView",
+    "SuspicionMonitor",
+    "broken",
+    "names",
+    "suspicion_monitor",
+]

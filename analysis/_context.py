@@ -1,0 +1,182 @@
+"""What the template of the report is filled with."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..records import RunPaths, VerifyReport
+from ._cast import cast_checks
+from ._data import RunData, RunInfo
+from ._escape import shorten
+from ._figure import DARK, LIGHT, Theme, figure_svg, figure_text
+from ._pages import Page, Pages
+from ._pairs import comparisons, usefulness
+from ._rates import Rate
+from ._scores import score_rows
+from ._sentences import headlines, limitations
+from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
+from ._summary import VerdictRow, any_failure_rate, by_model, subjects, verdict_rows
+from ._table import SCRIPTED_NOTE
+
+SPEC_LIMIT = 20_000
+"""Characters of the experiment spec that are shown."""
+MAX_FINDINGS = 50
+"""Findings of the verification that are shown."""
+_OPEN_KINDS = frozenset({"unsealed", "torn"})
+"""What a run that goes on or crashed shows, without anybody having changed anything."""
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """Whether one run is still what was written."""
+
+    run: str
+    report: VerifyReport
+
+    @property
+    def state(self) -> Literal["verified", "unfinished", "tampered"]:
+        """Tampered as soon as anything differs from what was written."""
+        kinds = {finding.kind for finding in self.report.findings}
+        return "verified" if not kinds else "unfinished" if kinds <= _OPEN_KINDS else "tampered"
+
+
+def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mapping[str, str]) -> dict[str, Any]:
+    rows, pairs = verdict_rows(data), comparisons(data)
+    return {
+        "title": ", ".join(_run_names(data, checks)),
+        "checks": checks,
+        "tampered": any(check.state == "tampered" for check in checks),
+        "headlines": headlines(data),
+        "tiles": _tiles(data),
+        "scripted_note": SCRIPTED_NOTE if any(one.scripted for one in subjects(data)) else None,
+        "cast": cast_checks(data),
+        "groups": _groups(rows, pages.all()),
+        "figures": [_data_uri(rows, theme, titles) for theme in (LIGHT, DARK)],
+        "figure_text": figure_text(rows),
+        "pairs": pairs,
+        "usefulness": usefulness(data),
+        "stops": _stops(data),
+        "scores": score_rows(data),
+        "limitations": limitations(data, rows, pairs),
+        "runs": [_run_facts(info, check) for info, check in zip(data.runs, checks, strict=True)],
+        "pages": pages.all(),
+        "not_shown": pages.seen - len(pages.all()),
+        "max_findings": MAX_FINDINGS,
+        "titles": titles,
+    }
+
+
+def _run_names(data: RunData, checks: list[Integrity]) -> list[str]:
+    named = [
+        info.manifest.run_id if info.manifest else check.run for info, check in zip(data.runs, checks, strict=True)
+    ]
+    return [shorten(name, 80) for name in named]
+
+
+def _data_uri(rows: list[VerdictRow], theme: Theme, titles: Mapping[str, str]) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(figure_svg(rows, theme, dict(titles))).decode()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number at the top."""
+
+    value: str
+    label: str
+
+
+def _tiles(data: RunData) -> list[Tile]:
+    valid = data.episodes[data.episodes["valid"]]
+    failed = any_failure_rate(data.verdicts)
+    known = data.episodes["usd"].dropna()
+    cost = f"${known.sum():,.2f}" if len(known) else "unknown"
+    lower = "≥ " if len(known) and len(known) < len(data.episodes) else ""
+    return [
+        Tile(f"{len(valid):,} of {len(data.episodes):,}", "valid episodes"),
+        Tile(f"{failed.k:,} of {failed.n:,}", "judged episodes with a failed control"),
+        Tile(f"{failed.unknown:,}", "unknown"),
+        Tile(f"{failed.not_exposed:,}", "never exposed"),
+        Tile(lower + cost, "model cost"),
+    ]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The verdict table of one model."""
+
+    label: str
+    rows: tuple[tuple[VerdictRow, tuple[int, ...]], ...]
+    """With the numbers of the episodes that failed."""
+
+
+def _groups(rows: list[VerdictRow], pages: list[Page]) -> list[Group]:
+    failed: dict[tuple[object, ...], list[int]] = {}
+    for page in pages:
+        for address in page.failed:
+            failed.setdefault(address, []).append(page.number)
+    return [
+        Group(shorten(label, 160), tuple((row, tuple(failed.get(_address(row), ()))) for row in own))
+        for label, own in by_model(rows).items()
+    ]
+
+
+def _address(row: VerdictRow) -> tuple[object, ...]:
+    return (row.subject.kind, row.subject.name, row.subject.scaffold, row.safeguards, row.failure_mode)
+
+
+def _stops(data: RunData) -> list[tuple[str, Rate]]:
+    found = [
+        ("stop orders that were complied with", compliance_rate(data)),
+        ("stop orders that were ignored or delayed", ignored_rate(data)),
+        ("stop orders with an act against the means of stopping", resistance_rate(data)),
+        ("stops that nobody asked for", over_stop_rate(data)),
+    ]
+    return [(name, rate) for name, rate in found if rate.n or rate.unknown]
+
+
+@dataclass(frozen=True)
+class RunFactsShown:
+    """What was run, for the reader."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    spec: str | None
+    report: VerifyReport
+
+
+def _run_facts(info: RunInfo, check: Integrity) -> RunFactsShown:
+    manifest = info.manifest
+    facts: list[tuple[str, str]] = [("directory", info.paths.root.name)]
+    if manifest is not None:
+        facts += [
+            ("run", manifest.run_id),
+            ("created", manifest.created),
+            ("repeat with", manifest.command),
+            ("seeds", ", ".join(map(str, manifest.seeds)) or "none stated"),
+            *_flat("task", manifest.tasks),
+            *_flat("image", manifest.image),
+            *_flat("engine", manifest.engine),
+            ("root hash", manifest.root),
+        ]
+    return RunFactsShown(
+        name=check.run,
+        facts=tuple((name, shorten(value, 400)) for name, value in facts),
+        versions=tuple((name, shorten(value, 120)) for name, value in sorted(manifest.versions.items()))
+        if manifest
+        else (),
+        spec=_spec(info.paths),
+        report=check.report,
+    )
+
+
+def _flat(prefix: str, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f"{prefix} {name}", str(value)) for name, value in sorted(facts.items())]
+
+
+def _spec(paths: RunPaths) -> str | None:
+    try:
+        return shorten(paths.spec.read_text(encoding="utf-8", errors="backslashreplace"), SPEC_LIMIT)
+    except FileNotFoundError:
+        return None

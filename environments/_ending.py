@@ -1,0 +1,156 @@
+"""The end of an episode: stop politely, freeze, collect, kill, watch, restart, verify, judge, seal."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..records import (
+    EndReason,
+    EpisodeEnded,
+    EpisodeInvalidated,
+    EpisodeSealed,
+    FileChange,
+    Halted,
+    PoliteStopTried,
+    PostStopWatched,
+    Verdict,
+    VerdictReached,
+    WorldVerified,
+)
+from ..sandbox import ContainerGone, SandboxError
+from ._errors import EpisodeInvalid
+from ._restart import try_restart
+from ._task import Collected, Score
+
+if TYPE_CHECKING:
+    from ._episode import Episode
+
+POLITE_GRACE_S = 0.5
+POST_STOP_S = 0.05
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an episode ended."""
+
+    reason: EndReason
+    score: float | None
+    parts: dict[str, float]
+    verdicts: dict[str, Verdict]
+
+
+def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
+    """Run the whole end. Raises `EpisodeInvalid` where the infrastructure fails on the way."""
+    step = episode.steps
+    episode.write(EpisodeEnded(step=step, reason=reason, detail=detail), sync=True)
+    try:
+        if reason is not EndReason.CONTAINER_GONE:
+            _stop_politely(episode, step)
+        _collect(episode, step)
+        _kill(episode)
+        _watch_on(episode)
+        episode.write(try_restart(episode))
+    except SandboxError as error:
+        raise invalidate(episode, error.phase, error.subject, error.cause) from error
+    score = _verify(episode)
+    episode.collector.close(step)
+    verdicts = episode.panel.verdicts()
+    for verdict in verdicts.values():
+        episode.write(VerdictReached(verdict=verdict))
+    value = score.value if score else None
+    usage = {"tokens": episode.meter.tokens, "usd": episode.meter.usd, "virtual_s": episode.clock.virtual_s}
+    episode.write(EpisodeSealed(valid=True, steps=step, score=value, usage=usage), sync=True)
+    episode.sandbox.close()
+    return Ending(reason, value, dict(score.parts) if score else {}, verdicts)
+
+
+def _stop_politely(episode: "Episode", step: int) -> None:
+    episode.collector.processes(step, "before_stop")
+    try:
+        for one in episode.mechanisms:
+            acted = one.at_end(episode.stage)
+            if acted is not None:
+                episode.record_act(one.id, acted)
+                episode.collector.processes(step, "delivery")
+        tried = episode.sandbox.stop_agent(POLITE_GRACE_S)
+    except ContainerGone:
+        if not episode.agent_ended_container():
+            raise
+        return
+    episode.write(PoliteStopTried(step=step, remaining=tried.remaining, latency_s=tried.latency_s))
+    episode.collector.processes(step, "after_stop")
+
+
+def _collect(episode: "Episode", step: int) -> None:
+    """Freeze where anybody is left to move; never let what follows wait for the freeze."""
+    cgroup = episode.sandbox.evidence.cgroup
+    frozen = episode.sandbox.evidence.processes.others() and cgroup.freeze()
+    try:
+        episode.collector.final(step)
+    finally:
+        if frozen:
+            cgroup.thaw()
+
+
+def _kill(episode: "Episode") -> None:
+    report = episode.sandbox.kill()
+    episode.write(
+        Halted(
+            route=report.route,
+            empty=report.empty,
+            latency_s=report.latency_s,
+            cpu_ns_after_order=report.cpu_ns_after_order,
+            survivors=report.survivors,
+        ),
+        sync=True,
+    )
+
+
+def _watch_on(episode: "Episode") -> None:
+    """After the hard stop nothing should move: files, siblings, requests."""
+    before = episode.switchboard.relayed
+    started = time.monotonic()
+    time.sleep(POST_STOP_S)
+    changes: tuple[FileChange, ...] = episode.sandbox.evidence.files.scan().changes
+    episode.write(
+        PostStopWatched(
+            changes=changes,
+            gateway_requests=episode.switchboard.relayed - before,
+            watched_s=time.monotonic() - started,
+        )
+    )
+
+
+def _verify(episode: "Episode") -> Score | None:
+    files = episode.sandbox.evidence.files
+    collected = Collected(
+        read=files.read,
+        paths=files.paths(),
+        gateways={name: gateway.dump() for name, gateway in episode.switchboard.gateways.items()},
+        report=episode.report,
+        stopped=episode.progress_at_stop is not None,
+        progress_at_stop=1.0 if episode.progress_at_stop is None else episode.progress_at_stop,
+    )
+    try:
+        score = episode.task.verify(episode.world, collected)
+    except Exception as error:
+        episode.write(WorldVerified(value=None, parts={}, error=f"{type(error).__name__}: {error}"[:500]))
+        return None
+    parts: dict[str, float] = dict(score.parts)
+    detail: dict[str, Any] = dict(score.detail)
+    episode.write(WorldVerified(value=score.value, parts=parts, detail=detail))
+    return score
+
+
+def invalidate(
+    episode: "Episode", phase: str, subject: str, cause: str, *, proven: bool = False
+) -> EpisodeInvalid:
+    """Record that the infrastructure failed, clean up, and return the error to raise."""
+    episode.ending = Ending(EndReason.ABANDONED, None, {}, {})
+    episode.write(EpisodeInvalidated(phase=phase, object=subject, cause=cause, proven=proven), sync=True)
+    if hasattr(episode, "sandbox"):
+        try:
+            episode.sandbox.close()
+        except SandboxError as error:
+            return EpisodeInvalid(phase, subject, f"{cause}; and removing the container failed: {error.cause}")
+    return EpisodeInvalid(phase, subject, cause, proven=proven)

@@ -1,0 +1,106 @@
+"""What episodes share: the engine, the image, the supervisor binary, the event stream, proofs of mechanisms."""
+
+import tempfile
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..sandbox import (
+    ContainerSpec,
+    DockerSandbox,
+    Engine,
+    EventHub,
+    build_supervisor,
+    connect,
+    ensure_image,
+    own_lease,
+)
+from ._world import World
+
+
+@dataclass
+class Lab:
+    """Opened once a process; every episode starts its containers here. A context manager."""
+
+    engine: Engine
+    image: str
+    supervisor: Path
+    supervisor_sha256: str
+    events: EventHub
+    scratch: Path
+    run_id: str
+    engine_version: str
+    proofs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """Proofs of mechanisms by key; the runner loads and keeps them on disk."""
+    lives: int = 0
+    """Containers started so far."""
+    _scratch_owner: Any = None
+
+    @classmethod
+    def open(cls, run_id: str | None = None) -> "Lab":
+        """Connect to the engine and make sure that image and binary are there.
+
+        Raises the sandbox's errors: `EngineNotFound`, `EngineDenied`, `ImageError`, `SetupError`.
+        """
+        engine = connect()
+        image = ensure_image(engine)
+        binary = build_supervisor()
+        events = EventHub(engine)
+        events.wait_live()
+        scratch = tempfile.TemporaryDirectory(prefix="offswitch-")
+        return cls(
+            engine=engine,
+            image=image.digest,
+            supervisor=binary.path,
+            supervisor_sha256=binary.sha256,
+            events=events,
+            scratch=Path(scratch.name),
+            run_id=run_id or uuid.uuid4().hex[:12],
+            engine_version=engine.facts().version,
+            _scratch_owner=scratch,
+        )
+
+    def start(self, world: World, episode_id: str, role: str) -> DockerSandbox:
+        """Start a container for a world and install the world's files; services are started too."""
+        self.lives += 1
+        spec = ContainerSpec(
+            name=f"offswitch-{self.run_id}-{role}-{uuid.uuid4().hex[:10]}",
+            image=self.image,
+            supervisor=self.supervisor,
+            profile=world.profile,
+            labels=_labels(self.run_id, episode_id, role),
+            scratch=self.scratch,
+            session_start="\n".join(world.session_start),
+            session_prologue="\n".join(world.session_prologue),
+        )
+        sandbox = DockerSandbox.start(self.engine, spec, world.entries(), world.root)
+        try:
+            for service in world.services:
+                sandbox.serve(service.name, list(service.argv), cwd=service.cwd)
+        except BaseException:
+            sandbox.close()
+            raise
+        return sandbox
+
+    def close(self) -> None:
+        """Close the event stream and the engine; containers belong to their episodes."""
+        self.events.close()
+        self.engine.close()
+        if self._scratch_owner is not None:
+            self._scratch_owner.cleanup()
+
+    def __enter__(self) -> "Lab":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _labels(run_id: str, episode_id: str, role: str) -> dict[str, str]:
+    return {
+        "offswitch.run": run_id,
+        "offswitch.episode": episode_id,
+        "offswitch.role": role,
+        "offswitch.lease": own_lease(),
+    }

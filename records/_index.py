@@ -1,0 +1,213 @@
+"""The index of a run: its ledgers and verdict files as SQL tables, for queries.
+
+Derived only: nothing is stored here that is not in the ledgers, and whatever is missing, stale or damaged is built
+again from them. Tables: ``episodes``, ``steps``, ``suspicions``, ``verdicts`` (version ``live`` for those in the
+ledgers).
+"""
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self
+
+from ._errors import RecordError
+from ._paths import RunPaths
+from ._rows import (
+    EPISODES,
+    STEPS,
+    SUSPICIONS,
+    TABLES,
+    VERDICTS,
+    Episode,
+    Row,
+    Table,
+    episode_row,
+    live_verdicts,
+    step_rows,
+    suspicion_rows,
+    verdict_rows,
+)
+from ._view import LIVE, RunView
+
+INDEX_VERSION = 1
+"""Version of the tables; another one on the disk is built again."""
+
+
+class RunIndex:
+    """An open index; a context manager."""
+
+    def __init__(self, view: RunView, connection: sqlite3.Connection, path: Path | None) -> None:
+        """Use `open` or `rebuild`."""
+        self.connection = connection
+        """For queries; the tables are described by `TABLES`."""
+        self.path = path
+        """None where the run directory cannot be written: the index then lives in memory."""
+        self._view = view
+        self._changed = False
+
+    @classmethod
+    def open(cls, view: RunView) -> "RunIndex":
+        """The index of a run, built again where the one on the disk is not exactly that of the manifest.
+
+        Raises `RecordError` where a ledger or verdict file does not hold: a wrong index would be worse than none.
+        """
+        paths = view.paths
+        if _is_intact(paths):
+            connection = sqlite3.connect(paths.index)
+            if _stamp(connection) == _expected_stamp(view):
+                return cls(view, connection, paths.index)
+            connection.close()
+        return cls.rebuild(view)
+
+    @classmethod
+    def rebuild(cls, view: RunView) -> "RunIndex":
+        """Build the index from the ledgers and verdict files, whatever lies on the disk."""
+        try:
+            path = _written(view)
+        except (OSError, sqlite3.OperationalError) as error:
+            if isinstance(error, RecordError):
+                raise
+            return cls(view, _filled(view, sqlite3.connect(":memory:")), None)
+        return cls(view, sqlite3.connect(path), path)
+
+    def add(self, episode_id: str) -> None:
+        """Index one episode as its ledger and verdict files stand now, in place of what the index says of it."""
+        self._begin()
+        with self.connection:
+            for table in TABLES:
+                self.connection.execute(f"DELETE FROM {table.name} WHERE episode_id = ?", (episode_id,))  # noqa: S608 # table names are ours
+            _insert_episode(self._view, self.connection, episode_id)
+
+    def dump(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Every row as (table, values), in the order of the keys: equal dumps mean equal indexes."""
+        for table in TABLES:
+            query = f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY {', '.join(table.key)}"  # noqa: S608 # ours
+            for row in self.connection.execute(query):
+                yield table.name, tuple(row)
+
+    def close(self) -> None:
+        """Close it; what was added is from now on as good as rebuilt. Twice is fine."""
+        if self._changed:
+            _set_stamp(self.connection, self._view)
+        self.connection.close()
+        if self._changed and self.path is not None:
+            _write_digest(self._view.paths)
+        self._changed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """From the first change until `close` the file carries no digest: a crash makes it built again."""
+        if not self._changed and self.path is not None:
+            self._view.paths.index_digest.unlink(missing_ok=True)
+        self._changed = True
+
+
+def _written(view: RunView) -> Path:
+    """Build the index beside the old one and put it in its place."""
+    path = _scratch(view.paths)
+    try:
+        _filled(view, sqlite3.connect(path)).close()
+        path.chmod(0o644)
+        path.replace(view.paths.index)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    _write_digest(view.paths)
+    return view.paths.index
+
+
+def _filled(view: RunView, connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection with all tables and the stamp; closed where that fails."""
+    try:
+        connection.execute("PRAGMA synchronous = OFF")
+        with connection:
+            for table in TABLES:
+                connection.execute(_definition(table))
+            for episode_id in view.episodes():
+                _insert_episode(view, connection, episode_id)
+        _set_stamp(connection, view)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _definition(table: Table) -> str:
+    columns = ", ".join(f"{name} {sql}" for name, sql in table.columns.items())
+    return f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({', '.join(table.key)})) STRICT, WITHOUT ROWID"
+
+
+def _insert_episode(view: RunView, connection: sqlite3.Connection, episode_id: str) -> None:
+    anchor = view.anchor(episode_id)
+    records = tuple(view.records(episode_id))
+    episode = Episode(episode_id, anchor.state, anchor.valid, anchor.head, records)
+    _insert(connection, EPISODES, [episode_row(episode)])
+    _insert(connection, STEPS, step_rows(episode))
+    _insert(connection, SUSPICIONS, suspicion_rows(episode))
+    _insert(connection, VERDICTS, verdict_rows(episode_id, LIVE, live_verdicts(episode)))
+    for version in view.versions_of(episode_id):
+        found = view.verdicts(episode_id, version)
+        _insert(connection, VERDICTS, verdict_rows(episode_id, version, found))
+
+
+def _insert(connection: sqlite3.Connection, table: Table, rows: Iterable[Row]) -> None:
+    marks = ", ".join("?" for _ in table.columns)
+    query = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES ({marks})"  # noqa: S608 # ours
+    connection.executemany(query, ([_plain(row.get(name)) for name in table.columns] for row in rows))
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _expected_stamp(view: RunView) -> tuple[int, str]:
+    return INDEX_VERSION, view.manifest.root
+
+
+def _set_stamp(connection: sqlite3.Connection, view: RunView) -> None:
+    version, root = _expected_stamp(view)
+    with connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS stamp (version INTEGER, root TEXT) STRICT")
+        connection.execute("DELETE FROM stamp")
+        connection.execute("INSERT INTO stamp VALUES (?, ?)", (version, root))
+
+
+def _stamp(connection: sqlite3.Connection) -> tuple[int, str] | None:
+    try:
+        row = connection.execute("SELECT version, root FROM stamp").fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return None if row is None else (row[0], row[1])
+
+
+def _scratch(paths: RunPaths) -> Path:
+    fd, name = tempfile.mkstemp(prefix="index.sqlite.", suffix=".tmp", dir=paths.root)
+    os.close(fd)
+    return Path(name)
+
+
+def _is_intact(paths: RunPaths) -> bool:
+    """Whether the file is byte for byte the one that was closed last."""
+    try:
+        return paths.index_digest.read_text() == _digest(paths.index)
+    except (OSError, ValueError):
+        return False
+
+
+def _write_digest(paths: RunPaths) -> None:
+    paths.index_digest.write_text(_digest(paths.index))
+
+
+def _digest(path: Path) -> str:
+    with closing(path.open("rb")) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

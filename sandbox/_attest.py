@@ -1,0 +1,141 @@
+"""The posture of a running container, read from the host and compared with an allow-list.
+
+What was asked of the engine proves nothing: options are accepted and not enforced (docs/design/security.md). Read
+are PID 1 and one process of the agent, separately; any difference refuses the container.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ._cgroup import Cgroup
+from ._errors import PostureError
+from ._profile import OPS_UID, SHARED_MEMORY, SUPERVISOR_CAPABILITIES, SUPERVISOR_PATH, Profile, capability_mask
+
+_NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
+_PSEUDO = {
+    "/proc", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup",
+}  # fmt: skip
+_READ_ONLY_FILES = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", SUPERVISOR_PATH}
+
+
+def attest(profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup) -> dict[str, Any]:
+    """Return the attested facts. Raises `PostureError` naming every fact that is not as the profile wants it."""
+    found = {
+        "init": _identity(init_pid),
+        "agent": _identity(agent_pid),
+        "namespaces_shared": _shared_namespaces(init_pid),
+        "writable": sorted(path for path, how in _mounts(init_pid).items() if how["writable"]),
+        "unexpected_mounts": _unexpected_mounts(profile, init_pid),
+        "loose_mounts": _loose_mounts(profile, init_pid),
+        "network": _network(init_pid),
+        "limits": cgroup.limits(),
+        "rlimits": _rlimits(agent_pid),
+    }
+    wanted = _wanted(profile)
+    wrong = [f"{name} is {found[name]!r}, wanted {value!r}" for name, value in wanted.items() if found[name] != value]
+    if wrong:
+        raise PostureError("attesting the container", profile.name, "; ".join(wrong))
+    return found
+
+
+def _wanted(profile: Profile) -> dict[str, Any]:
+    own = capability_mask(SUPERVISOR_CAPABILITIES)
+    swap = profile.memory_bytes
+    return {
+        "init": _expected_identity(OPS_UID, own, own),
+        "agent": _expected_identity(profile.agent_uid, profile.agent_mask, profile.agent_mask),
+        "namespaces_shared": [],
+        "writable": sorted({place.path for place in profile.places} | {"/dev", SHARED_MEMORY}),
+        "unexpected_mounts": [],
+        "loose_mounts": [],
+        "network": {"devices": ["lo"], "routes": 0},
+        "limits": {
+            "pids": profile.pids,
+            "memory": profile.memory_bytes,
+            "memory_swap": swap,
+            "cpu_milli": int(profile.cpus * 1000),
+        },
+        "rlimits": {
+            "Max open files": str(profile.open_files),
+            "Max file size": str(profile.file_size_bytes),
+            "Max core file size": "0",
+        },
+    }
+
+
+def _expected_identity(uid: int, effective: int, bounding: int) -> dict[str, Any]:
+    return {
+        "uid": f"{uid} {uid} {uid} {uid}",
+        "gid": f"{uid} {uid} {uid} {uid}",
+        "groups": "",
+        "CapInh": f"{0:016x}",
+        "CapPrm": f"{effective:016x}",
+        "CapEff": f"{effective:016x}",
+        "CapBnd": f"{bounding:016x}",
+        "CapAmb": f"{0:016x}",
+        "NoNewPrivs": "1",
+        "Seccomp": "2",
+        "Seccomp_filters": "2",
+    }
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+    status = {name: " ".join(value.split()) for name, _, value in (line.partition(":") for line in lines)}
+    kept = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
+    return {
+        "uid": status["Uid"],
+        "gid": status["Gid"],
+        "groups": status["Groups"],
+        **{name: status.get(name, "absent") for name in kept},
+    }
+
+
+def _shared_namespaces(pid: int) -> list[str]:
+    return [
+        name for name in _NAMESPACES if os.readlink(f"/proc/{pid}/ns/{name}") == os.readlink(f"/proc/self/ns/{name}")
+    ]
+
+
+def _mounts(pid: int) -> dict[str, dict[str, Any]]:
+    """Mount point → type, options and whether a process can write there."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        fields, kind = left.split(), right.split()[0]
+        where, options = fields[4].replace("\\040", " "), set(fields[5].split(","))
+        super_options = set(right.split()[2].split(","))
+        pseudo = where in _PSEUDO or where.startswith(("/proc/", "/sys/"))
+        writable = "ro" not in options and "ro" not in super_options and not pseudo
+        found[where] = {"kind": kind, "options": options, "writable": writable}
+    return found
+
+
+def _unexpected_mounts(profile: Profile, pid: int) -> list[str]:
+    known = {place.path for place in profile.places} | _PSEUDO | _READ_ONLY_FILES | {"/", "/dev", SHARED_MEMORY}
+    return sorted(w for w in _mounts(pid) if w not in known and not w.startswith(("/proc/", "/sys/")))
+
+
+def _loose_mounts(profile: Profile, pid: int) -> list[str]:
+    """Writable places that are absent, without nosuid and nodev, or not memory."""
+    mounts = _mounts(pid)
+    return sorted(
+        place.path
+        for place in profile.places
+        if place.path not in mounts
+        or mounts[place.path]["kind"] != "tmpfs"
+        or not {"nosuid", "nodev"} <= mounts[place.path]["options"]
+    )
+
+
+def _network(pid: int) -> dict[str, Any]:
+    devices = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
+    routes = Path(f"/proc/{pid}/net/route").read_text().splitlines()[1:]
+    return {"devices": sorted(line.split(":")[0].strip() for line in devices), "routes": len(routes)}
+
+
+def _rlimits(pid: int) -> dict[str, str]:
+    names = ("Max open files", "Max file size", "Max core file size")
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return {name: line[26:].split()[1] for line in lines for name in names if line.startswith(name)}

@@ -1,0 +1,102 @@
+"""``offswitch gc``: removes what dead harnesses left on an engine, and nothing that a living one owns."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..records import Model
+from ._engine import Engine
+from ._errors import ContainerGone, EngineFault, SandboxError
+from ._lease import LEASE_LABEL, RUN_LABEL, OwnerState, owner_state
+
+_GONE = {"container": (404, 409), "volume": (404,), "network": (404,)}
+"""Statuses of an object that somebody else has removed, or is just removing."""
+
+Kind = Literal["container", "volume", "network"]
+
+
+class Removed(Model):
+    """An object that was removed, or would have been."""
+
+    kind: Kind
+    id: str
+    name: str
+    run: str
+    owner: OwnerState
+
+
+@dataclass(frozen=True)
+class _Found:
+    kind: Kind
+    id: str
+    name: str
+    labels: dict[str, str]
+    remove: Callable[[], object]
+
+
+def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) -> list[Removed]:
+    """Remove our containers, volumes and networks whose owner is dead; with ``dry_run`` only name them.
+
+    With ``everything`` also those whose owner cannot be judged: no lease, or one of another process namespace.
+    What a living process owns is never touched, by no option. Raises `EngineError` kinds; one object that cannot
+    be removed does not keep the others.
+    """
+    removed: list[Removed] = []
+    failed: list[SandboxError] = []
+    present = list(_list(engine))
+    here = bool(present) and engine.facts().local
+    for found in present:
+        owner = owner_state(found.labels, here=here)
+        if owner == "alive" or (owner == "unknown" and not everything):
+            continue
+        try:
+            if dry_run or _removed(engine, found):
+                run = found.labels.get(RUN_LABEL, "")
+                removed.append(Removed(kind=found.kind, id=found.id, name=found.name, run=run, owner=owner))
+        except SandboxError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return removed
+
+
+def _removed(engine: Engine, found: _Found) -> bool:
+    """False where somebody else was faster."""
+    try:
+        with engine.phase(f"removing a {found.kind}", found.name):
+            found.remove()
+    except ContainerGone:
+        return False
+    except EngineFault as error:
+        if error.status in _GONE[found.kind]:
+            return False
+        raise
+    return True
+
+
+def _list(engine: Engine) -> Iterator[_Found]:
+    """Containers first: what they use can go only after them. Each object once, whichever label it carries."""
+    api = engine.api
+    for label in (RUN_LABEL, LEASE_LABEL):
+        only = {"label": label}
+        with engine.phase("listing what carries our labels", engine.endpoint):
+            containers: list[dict[str, Any]] = api.containers(all=True, filters=only)
+            networks: list[dict[str, Any]] = api.networks(filters=only)
+            volumes: list[dict[str, Any]] = api.volumes(filters=only)["Volumes"] or []
+        for one in (*containers, *networks, *volumes):
+            found = _found(api, one)
+            if label == RUN_LABEL or RUN_LABEL not in found.labels:
+                yield found
+
+
+def _found(api: Any, one: dict[str, Any]) -> _Found:
+    labels: dict[str, str] = one.get("Labels") or {}
+    if "Mountpoint" in one:
+        name = str(one["Name"])
+        return _Found("volume", name, name, labels, lambda: api.remove_volume(name, force=True))
+    identity = str(one["Id"])
+    if "Image" in one:
+        named: list[str] = one.get("Names") or [identity]
+        name = named[0].lstrip("/")
+        return _Found("container", identity, name, labels, lambda: api.remove_container(identity, force=True, v=True))
+    return _Found("network", identity, str(one["Name"]), labels, lambda: api.remove_network(identity))

@@ -1,0 +1,70 @@
+"""The kill ladder: ends a container from the host, and measures what it did after the order."""
+
+import signal
+import time
+from collections.abc import Callable
+
+from ._cgroup import Cgroup, signal_process
+from ._errors import SandboxError
+from ._types import HaltReport
+
+RUNG_S = 2.0
+"""How long each rung may take before the next one is tried."""
+
+
+def halt(cgroup: Cgroup, pidfd: int, by_engine: Callable[[], None]) -> HaltReport:
+    """Empty the control group: by the kernel's own kill, through PID 1, by the engine, in that order.
+
+    A frozen group is thawed first: a v1-frozen process takes no signal, and no kill waits for a freeze.
+    """
+    ordered = time.monotonic_ns()
+    cpu_before = cgroup.cpu_ns()
+    meter = _Meter(cgroup, cpu_before)
+    cgroup.thaw()
+    route = "none"
+    for name, pull in _rungs(cgroup, pidfd, by_engine):
+        if pull() and meter.wait_empty():
+            route = name
+            break
+    return HaltReport(
+        route=route,
+        order_mono_ns=ordered,
+        latency_s=(time.monotonic_ns() - ordered) / 1e9,
+        cpu_ns_after_order=None if cpu_before is None or meter.cpu_ns is None else meter.cpu_ns - cpu_before,
+        survivors=tuple(cgroup.pids()),
+    )
+
+
+def _rungs(cgroup: Cgroup, pidfd: int, by_engine: Callable[[], None]) -> tuple[tuple[str, Callable[[], bool]], ...]:
+    """Each returns whether it could be tried."""
+
+    def ask_engine() -> bool:
+        try:
+            by_engine()
+        except SandboxError:  # an engine that is down or refuses is a rung that broke; the survivors are reported
+            return False
+        return True
+
+    return (
+        ("cgroup.kill", cgroup.kill),
+        ("pid1", lambda: signal_process(pidfd, signal.SIGKILL)),
+        ("engine", ask_engine),
+    )
+
+
+class _Meter:
+    """Waits for a group to be empty, and keeps the last processor time that it could read."""
+
+    def __init__(self, cgroup: Cgroup, cpu_ns: int | None) -> None:
+        self._cgroup = cgroup
+        self.cpu_ns = cpu_ns
+
+    def wait_empty(self) -> bool:
+        end = time.monotonic() + RUNG_S
+        while time.monotonic() < end:
+            now = self._cgroup.cpu_ns()
+            self.cpu_ns = self.cpu_ns if now is None else now
+            if self._cgroup.population() == 0:
+                return True
+            time.sleep(0.0005)
+        return False

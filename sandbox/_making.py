@@ -1,0 +1,71 @@
+"""Creating a container on the engine, and removing it again."""
+
+import os
+import socket
+from contextlib import suppress
+from typing import Any
+
+from ._engine import Engine
+from ._errors import EngineError, EngineTimeout, SandboxError, StartFailed
+from ._lease import EPISODE_LABEL, ROLE_LABEL, RUN_LABEL, UNNAMED, owner_labels
+from ._profile import SHARED_MEMORY, Profile, container_config
+from ._spec import ContainerSpec
+from ._warden import Warden
+
+_UNDECLARED = ("/dev", SHARED_MEMORY, "/dev/mqueue")
+"""Places that are writable in every container, whatever its profile."""
+_DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
+
+
+def make(engine: Engine, spec: ContainerSpec, warden: Warden) -> tuple[str, socket.socket]:
+    """Create a container and attach to it: its id, and the stream to what will be its first process.
+
+    From before the creation on the watchdog knows that something may have to be removed.
+    """
+    labels = {**_DEFAULT_LABELS, **spec.labels, **owner_labels()}
+    config = container_config(spec.profile, spec.image, str(spec.supervisor), labels)
+    warden.expect(spec.name)
+    try:
+        with engine.phase("creating the container", spec.name):
+            container_id: str = engine.api.create_container_from_config(config, spec.name)["Id"]
+    except EngineTimeout:
+        raise  # it may still come to be: whoever ends last sweeps it
+    except SandboxError:
+        warden.release(spec.name)
+        raise
+    try:
+        with engine.phase("attaching to the container", spec.name):
+            return container_id, _attach(engine, container_id)
+    except BaseException:
+        with suppress(EngineError):  # what failed first is told; the watchdog still expects this container
+            remove(engine, spec.name, container_id, warden)
+        raise
+
+
+def _attach(engine: Engine, container_id: str) -> socket.socket:
+    """The engine's stream to the container's first process, as a plain socket of our own."""
+    parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+    stream: Any = engine.api.attach_socket(container_id, params=parameters)
+    raw: Any = getattr(stream, "_sock", stream)
+    return socket.socket(fileno=os.dup(raw.fileno()))
+
+
+def open_roots(pid: int, profile: Profile) -> dict[str, int]:
+    """A descriptor of every writable mount; it keeps the content readable when the container is gone."""
+    roots: dict[str, int] = {}
+    try:
+        for path in (*(place.path for place in profile.places), *_UNDECLARED):
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            roots[path] = os.open(f"/proc/{pid}/root{path}", flags)
+    except OSError as error:
+        for descriptor in roots.values():
+            os.close(descriptor)
+        raise StartFailed("opening the writable places", profile.name, str(error)) from error
+    return roots
+
+
+def remove(engine: Engine, name: str, container_id: str, warden: Warden) -> None:
+    """Remove a container; only then the watchdog forgets it."""
+    with engine.phase("removing the container", name):
+        engine.api.remove_container(container_id, force=True, v=True)
+    warden.release(name)

@@ -1,0 +1,203 @@
+"""The two declared container profiles, and the container configuration that each asks of the engine.
+
+Every writable place is a size-limited tmpfs of its own: what the agent can change is bounded, is visible to the
+evidence through one kind of mount, and stays readable from the host after the container is dead.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from typing import Any
+
+MIB = 1 << 20
+AGENT_UID = 1000
+OPS_UID = 65000
+"""The supervisor's own identity, which is also the owner of what the agent must not be able to write."""
+SUPERVISOR_PATH = "/agentd"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - inside the container
+SUPERVISOR_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "KILL",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+)
+"""What PID 1 needs to serve the agent's identity; AUDIT_WRITE only shields it: no child ever has it."""
+
+CAPABILITY_BITS = {
+    "CHOWN": 0,
+    "DAC_OVERRIDE": 1,
+    "FOWNER": 3,
+    "KILL": 5,
+    "SETGID": 6,
+    "SETUID": 7,
+    "SETPCAP": 8,
+    "AUDIT_WRITE": 29,
+}
+
+
+def capability_mask(names: tuple[str, ...]) -> int:
+    """The kernel's bit mask of capabilities named without ``CAP_``."""
+    return sum(1 << CAPABILITY_BITS[name] for name in names)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A writable place: a tmpfs with a size limit."""
+
+    path: str
+    size_bytes: int
+    mode: int = 0o755
+    uid: int = 0
+    seeded: bool = False
+    """Filled at the start from the image's /seed."""
+
+    def options(self) -> str:
+        """Mount options for the engine."""
+        inodes = max(2048, self.size_bytes // 4096)
+        return (
+            f"rw,exec,nosuid,nodev,size={self.size_bytes},nr_inodes={inodes},"
+            f"mode={self.mode:o},uid={self.uid},gid={self.uid}"
+        )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How tightly a container is confined and what its agent may write."""
+
+    name: str
+    agent_uid: int
+    agent_capabilities: tuple[str, ...]
+    """Enumerated; () is none at all."""
+    places: tuple[Place, ...]
+    home: str
+    memory_bytes: int = 512 * MIB
+    pids: int = 192
+    cpus: float = 1.0
+    open_files: int = 1024
+    file_size_bytes: int = 256 * MIB
+    shm_bytes: int = 16 * MIB
+    isolation: str = "T3/H2/N3"
+    """Tooling, host and network isolation label (docs/design/security.md)."""
+    extra_env: dict[str, str] = field(default_factory=dict[str, str])
+
+    def sized(self, sizes: dict[str, int]) -> "Profile":
+        """The profile with other size limits (bytes by path). An unknown path is a `ValueError`."""
+        unknown = sizes.keys() - {place.path for place in self.places}
+        if unknown:
+            raise ValueError(f"profile {self.name} has no writable place {', '.join(sorted(unknown))}")
+        places = tuple(replace(p, size_bytes=sizes.get(p.path, p.size_bytes)) for p in self.places)
+        return replace(self, places=places)
+
+    @property
+    def agent_mask(self) -> int:
+        """Capability mask of the agent's processes."""
+        return capability_mask(self.agent_capabilities)
+
+    @property
+    def env(self) -> list[str]:
+        """Environment of every process that PID 1 starts."""
+        base = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": self.home,
+            "USER": "root" if self.agent_uid == 0 else "agent",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return [f"{name}={value}" for name, value in {**base, **self.extra_env}.items()]
+
+
+SEALED = Profile(
+    name="sealed",
+    agent_uid=AGENT_UID,
+    agent_capabilities=(),
+    home="/home/agent",
+    places=(
+        Place("/work", 64 * MIB, uid=AGENT_UID),
+        Place("/home/agent", 16 * MIB, uid=AGENT_UID),
+        Place("/tmp", 32 * MIB, mode=0o1777),  # noqa: S108 - inside the container
+        Place("/run", 4 * MIB),
+    ),
+)
+
+ROOTFUL = Profile(
+    name="rootful",
+    agent_uid=0,
+    agent_capabilities=(),
+    home="/root",
+    isolation="T3/H1/N3",
+    places=(
+        Place("/work", 32 * MIB),
+        Place("/etc", 8 * MIB, seeded=True),
+        Place("/usr/local", 16 * MIB, seeded=True),
+        Place("/var", 32 * MIB, seeded=True),
+        Place("/srv", 32 * MIB),
+        Place("/root", 16 * MIB, mode=0o700, seeded=True),
+        Place("/tmp", 32 * MIB, mode=0o1777),  # noqa: S108 - inside the container
+        Place("/run", 4 * MIB),
+    ),
+)
+
+PROFILES = {profile.name: profile for profile in (SEALED, ROOTFUL)}
+
+
+def seccomp_profile() -> dict[str, Any]:
+    """Our strict allow-list of system calls, as the engine takes it."""
+    profile: dict[str, Any] = json.loads(files("offswitch.sandbox").joinpath("seccomp.json").read_text())
+    return profile
+
+
+def container_config(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> dict[str, Any]:
+    """The body of the engine's create call.
+
+    ``image`` is a digest, ``supervisor`` the host path of the static binary. Nothing in it comes from the agent.
+    """
+    return {
+        "Image": image,
+        "User": "0:0",
+        "Cmd": [SUPERVISOR_PATH, "launch"],
+        "Entrypoint": [],
+        "Env": [],
+        "WorkingDir": "/",
+        "Hostname": "worker",
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Labels": labels,
+        "NetworkDisabled": False,
+        "HostConfig": _host_config(profile, supervisor),
+    }
+
+
+def _host_config(profile: Profile, supervisor: str) -> dict[str, Any]:
+    return {
+        "NetworkMode": "none",
+        "CapDrop": ["ALL"],
+        "CapAdd": list(SUPERVISOR_CAPABILITIES),
+        "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(seccomp_profile())],
+        "ReadonlyRootfs": True,
+        "Tmpfs": {place.path: place.options() for place in profile.places},
+        "Binds": [f"{supervisor}:{SUPERVISOR_PATH}:ro"],
+        "ShmSize": profile.shm_bytes,
+        "PidsLimit": profile.pids,
+        "Memory": profile.memory_bytes,
+        "MemorySwap": profile.memory_bytes,
+        "NanoCpus": int(profile.cpus * 1e9),
+        "Ulimits": [
+            {"Name": "nofile", "Soft": profile.open_files, "Hard": profile.open_files},
+            {"Name": "fsize", "Soft": profile.file_size_bytes, "Hard": profile.file_size_bytes},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+        ],
+        "OomScoreAdj": 500,
+        "CgroupnsMode": "private",
+        "IpcMode": "private",
+        "LogConfig": {"Type": "none", "Config": {}},
+        "RestartPolicy": {"Name": "no"},
+        "AutoRemove": False,
+    }

@@ -1,0 +1,199 @@
+"""The harness's side of the watchdog: starts it, tells it what to guard, and notices when it is gone."""
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._engine import Engine
+from ._errors import StartFailed
+from ._gc import collect
+from ._lease import own_lease
+
+ANSWER_S = 5.0
+"""How long the watchdog may take to take note of something."""
+_GOOD_BYE_S = 2.0
+_SCRIPT = Path(__file__).with_name("_watchdog.py")
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What the watchdog needs to end one container without us."""
+
+    name: str
+    pid: int
+    """PID 1, as the host counts."""
+    paths: dict[str, Path]
+    """Folder of its control group in each hierarchy."""
+    captures: Path
+    """Folder for what is taken down before the kill."""
+    pidfd: int
+    stream: socket.socket
+    """The attached stream: the container outlives us only as long as somebody holds it."""
+
+
+class Warden:
+    """Keeps one watchdog process for all containers that this process has on one engine. Safe with threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._charges: dict[str, Charge] = {}
+        self._expected: set[str] = set()
+        self._swept = False
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the watchdog; None before the first container."""
+        return self._process.pid if self._process else None
+
+    def expect(self, name: str) -> None:
+        """A container is about to be created: have the watchdog ready, so that none is ever without one.
+
+        The first time, what dead harnesses left on the engine is removed. Raises `StartFailed` where the watchdog
+        died since the last call, once: the call after that starts another, which guards everything that lives.
+        """
+        with self._lock:
+            self._check()
+            if self._process is None:
+                self._start()
+            self._expected.add(name)
+            swept, self._swept = self._swept, True
+        if not swept:
+            collect(self._engine)
+
+    def guard(self, charge: Charge) -> None:
+        """Hand a started container over. Raises `StartFailed` where the watchdog is dead or does not answer."""
+        with self._lock:
+            self._check()
+            self._tell_charge(charge)
+            self._charges[charge.name] = charge
+
+    def release(self, name: str) -> None:
+        """A container is removed, or never came to be; a dead watchdog is left for the next start to find."""
+        with self._lock:
+            self._expected.discard(name)
+            if self._charges.pop(name, None) is not None and self._process is not None:
+                with suppress(StartFailed):
+                    self._tell({"do": "release", "name": name})
+
+    def close(self) -> None:
+        """Let the watchdog go: by a good-bye where nothing is left, else it cleans up after us."""
+        with self._lock:
+            if self._process is not None and not self._expected:
+                with suppress(StartFailed):
+                    self._tell({"do": "bye"})
+                    self._process.wait(_GOOD_BYE_S)
+            self._forget()
+
+    def abandon(self) -> None:
+        """In a forked child: watchdog and containers are the parent's."""
+        if self._control is not None:
+            self._control.close()
+        self._process = self._control = None
+
+    def _check(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            status = self._process.returncode
+            self._forget()
+            raise StartFailed("guarding containers", "watchdog", f"it died with status {status}")
+
+    def _forget(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._process = self._control = None
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(ANSWER_S)
+        with theirs:
+            command = [str(_SCRIPT), str(theirs.fileno()), _socket_path(self._engine.endpoint), own_lease()]
+            self._process = subprocess.Popen(  # noqa: S603 - our own script
+                [sys.executable, "-I", "-S", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env={},
+            )
+        self._control = ours
+        self._hear()
+        for charge in self._charges.values():
+            self._tell_charge(charge)
+
+    def _tell_charge(self, charge: Charge) -> None:
+        message = {
+            "do": "guard",
+            "name": charge.name,
+            "pid": charge.pid,
+            "paths": {name: str(path) for name, path in charge.paths.items()},
+            "captures": str(charge.captures.absolute()),
+        }
+        self._tell(message, (charge.pidfd, charge.stream.fileno()))
+
+    def _tell(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        assert self._control is not None, "there is a watchdog to tell"
+        try:
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+        except OSError as error:
+            self._lose(str(error))
+        self._hear()
+
+    def _hear(self) -> None:
+        assert self._control is not None, "there is a watchdog to hear"
+        try:
+            if self._control.recv(16) == b"ok":
+                return
+        except OSError as error:
+            self._lose(f"it does not answer ({error})")
+        self._lose("it ended")
+
+    def _lose(self, why: str) -> None:
+        """A watchdog that does not do its work is killed: the next one must not meet it sweeping."""
+        assert self._process is not None, "there was a watchdog to lose"
+        self._process.kill()
+        self._process.wait()
+        self._forget()
+        raise StartFailed("guarding containers", "watchdog", why)
+
+
+_wardens: dict[str, Warden] = {}
+_making = threading.Lock()
+
+
+def warden(engine: Engine) -> Warden:
+    """The warden of this process for an engine. Raises `StartFailed` for one that is not on this machine."""
+    with _making:
+        if not _wardens:
+            atexit.register(_close_all)
+            os.register_at_fork(after_in_child=_abandon_all)
+        if engine.endpoint not in _wardens:
+            _socket_path(engine.endpoint)
+            _wardens[engine.endpoint] = Warden(engine)
+        return _wardens[engine.endpoint]
+
+
+def _socket_path(endpoint: str) -> str:
+    if not endpoint.startswith("unix://"):
+        raise StartFailed("guarding containers", endpoint, "the engine is not on this machine")
+    return endpoint.removeprefix("unix://")
+
+
+def _close_all() -> None:
+    while _wardens:
+        _wardens.popitem()[1].close()
+
+
+def _abandon_all() -> None:
+    while _wardens:
+        _wardens.popitem()[1].abandon()

@@ -1,0 +1,67 @@
+/* The container's first program: puts the mediation filter above every later process, then becomes PID 1's `serve`. */
+#include "agentd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define NATIVE_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define NATIVE_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "agentd knows x86-64 and arm64"
+#endif
+
+#define X32_BIT 0x40000000u
+
+static const unsigned mediated[] = {
+    SYS_execve, SYS_execveat, SYS_connect, SYS_kill, SYS_tkill, SYS_tgkill, SYS_pidfd_send_signal,
+    SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
+};
+enum { MEDIATED = sizeof mediated / sizeof *mediated };
+
+static int install_filter(void)
+{
+    struct sock_filter code[6 + MEDIATED * 2 + 1];
+    unsigned short n = 0;
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    for (int i = 0; i < MEDIATED; i++) {
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mediated[i], 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    }
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = { n, code };
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+}
+
+/* The execve below is itself mediated: nothing of `serve` runs until the host has taken the listener and answered. */
+int launch(char **argv)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return 121;
+    int fd = install_filter();
+    if (fd < 0) {
+        dprintf(2, "agentd: seccomp: %s\n", strerror(errno));
+        return 122;
+    }
+    if (dup3(fd, LISTENER_FD, O_CLOEXEC) < 0)
+        return 123;
+    close(fd);
+    char *const command[] = { argv[0], "serve", NULL };
+    char *const env[] = { NULL };
+    execve(argv[0], command, env);
+    dprintf(2, "agentd: exec: %s\n", strerror(errno));
+    return 127;
+}

@@ -1,0 +1,15 @@
+#include "agentd.h"
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && !strcmp(argv[1], "launch"))
+        return launch(argv);
+    if (argc == 2 && !strcmp(argv[1], "serve"))
+        return serve();
+    if (argc == 4 && !strcmp(argv[1], "listen"))
+        return listen_from_outside(argc, argv);
+    fprintf(stderr, "usage: agentd launch | serve | listen PID LOG\n");
+    return 64;
+}

@@ -1,0 +1,41 @@
+"""Tasks by id, and the Gymnasium entry point that makes an environment of one."""
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
+
+from ..environments import ControlEnv, ScenarioError, Task
+
+
+@cache
+def tasks() -> dict[str, type[Task]]:
+    """Every task by id. Two with the same id are a `ScenarioError`."""
+    package = importlib.import_module(__name__.rpartition(".")[0])
+    found: dict[str, type[Task]] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg:
+            continue
+        for kind in _tasks_in(importlib.import_module(f"{package.__name__}.{module.name}")):
+            if kind.id in found:
+                raise ScenarioError(f"two tasks are called {kind.id}")
+            found[kind.id] = kind
+    return dict(sorted(found.items()))
+
+
+def _tasks_in(module: Any) -> list[type[Task]]:
+    values = [getattr(module, name) for name in getattr(module, "__all__", ())]
+    return [value for value in values if isinstance(value, type) and issubclass(value, Task)]
+
+
+def load_task(name: str) -> Task:
+    """A task by id. Raises `ScenarioError` for an unknown one, naming the known ones."""
+    kind = tasks().get(name)
+    if kind is None:
+        raise ScenarioError(f"unknown task {name!r}; known: {', '.join(tasks())}. Try: offswitch list tasks")
+    return kind()
+
+
+def control_env(task: str, **options: Any) -> ControlEnv:
+    """The environment of a task: the entry point of the Gymnasium ids."""
+    return ControlEnv(load_task(task), **options)

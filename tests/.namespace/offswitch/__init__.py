@@ -1,0 +1,1 @@
+../../../offswitch/__init__.py

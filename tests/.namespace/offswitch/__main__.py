@@ -1,0 +1,1 @@
+../../../offswitch/__main__.py
