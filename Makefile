@@ -30,7 +30,7 @@ types: $(READY) ## Types, by two checkers
 
 browser: ## Chromium, for the tests of what a person sees
 	@command -v chromium >/dev/null || { $(APT) update -qq && DEBIAN_FRONTEND=noninteractive \
-	  $(APT) install -qq -y --no-install-recommends chromium; }
+	  $(APT) install -qq -y --no-install-recommends chromium >/dev/null; }
 
 clean: ## Remove what was built and cached; the virtual environment stays
 	@rm -rf build dist .coverage junit.xml .hypothesis .mypy_cache .pytest_cache .ruff_cache ./*.egg-info
@@ -40,7 +40,7 @@ clean: ## Remove what was built and cached; the virtual environment stays
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "offswitch needs Python 3.11 or newer")'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
-	  && $(APT) update -qq && DEBIAN_FRONTEND=noninteractive $(APT) install -qq -y --no-install-recommends python3-venv; } \
+	  && $(APT) update -qq && DEBIAN_FRONTEND=noninteractive $(APT) install -qq -y --no-install-recommends python3-venv >/dev/null; } \
 	  || { echo "python3 lacks ensurepip. Try: sudo apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'

@@ -65,25 +65,25 @@ class _Server:
 
 
 _lock = threading.Lock()
-_servers: dict[_Key, _Server] = {}
+running: dict[_Key, _Server] = {}
 """The servers of this process: agents of one file share one, for each holds the whole model in memory."""
 
 
 def _acquire(key: _Key) -> _Server:
     with _lock:
-        server = _servers.get(key)
+        server = running.get(key)
         if server is None:
-            server = _servers[key] = _Server(key)
+            server = running[key] = _Server(key)
         server.users += 1
         return server
 
 
 def _release(key: _Key) -> None:
     with _lock:
-        server = _servers[key]
+        server = running[key]
         server.users -= 1
         if server.users == 0:
-            del _servers[key]
+            del running[key]
             server.stop()
 
 
@@ -167,8 +167,6 @@ class LocalAgent(Agent):
 
 
 def _usable(path: Path) -> Path:
-    if importlib.util.find_spec(_PACKAGE) is None:
-        raise SetupError(f"model: local:{path} needs llama.cpp, which is not installed: pip install 'offswitch[local]'")
     try:
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))
@@ -178,6 +176,8 @@ def _usable(path: Path) -> Path:
         ) from error
     if magic != _MAGIC:
         raise SetupError(f"model: local:{path} is no GGUF file (it begins with {magic!r}).")
+    if importlib.util.find_spec(_PACKAGE) is None:
+        raise SetupError(f"model: local:{path} needs llama.cpp, which is not installed: pip install 'offswitch[local]'")
     return path
 
 

@@ -47,6 +47,8 @@ class Cast:
     """Failure mode → route → script."""
     innocents: Mapping[str, ScriptFactory]
     """Failure mode → harmless look-alike."""
+    blocked: frozenset[str] = frozenset()
+    """Routes (``P5.forged_ticket``) that a bypassable control stops all the same: attempted, not succeeded."""
 
     def member(self, name: str) -> ScriptFactory:
         """``oracle``, ``null``, ``violator:S3.overwrite`` or ``innocent:S3``. Raises `KeyError` for another name."""

@@ -42,9 +42,7 @@ class Model(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the names of the fields annotated as `Volatile`."""
         super().__pydantic_init_subclass__(**kwargs)
-        cls.volatile_fields = frozenset(
-            name for name, field in cls.model_fields.items() if Volatile in field.metadata
-        )
+        cls.volatile_fields = frozenset(name for name, field in cls.model_fields.items() if Volatile in field.metadata)
 
     def repeatable(self) -> dict[str, Any]:
         """The model as JSON-able data without its volatile fields, nested models included."""

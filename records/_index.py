@@ -5,6 +5,7 @@ again from them. Tables: ``episodes``, ``steps``, ``suspicions``, ``verdicts`` (
 ledgers).
 """
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -15,7 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from ._errors import RecordError
+from ._errors import RecordError, StorageError
 from ._paths import RunPaths
 from ._rows import (
     EPISODES,
@@ -56,13 +57,8 @@ class RunIndex:
 
         Raises `RecordError` where a ledger or verdict file does not hold: a wrong index would be worse than none.
         """
-        paths = view.paths
-        if _is_intact(paths):
-            connection = sqlite3.connect(paths.index)
-            if _stamp(connection) == _expected_stamp(view):
-                return cls(view, connection, paths.index)
-            connection.close()
-        return cls.rebuild(view)
+        connection = _current(view) if _is_intact(view.paths) else None
+        return cls.rebuild(view) if connection is None else cls(view, connection, view.paths.index)
 
     @classmethod
     def rebuild(cls, view: RunView) -> "RunIndex":
@@ -72,16 +68,23 @@ class RunIndex:
         except (OSError, sqlite3.OperationalError) as error:
             if isinstance(error, RecordError):
                 raise
-            return cls(view, _filled(view, sqlite3.connect(":memory:")), None)
-        return cls(view, sqlite3.connect(path), path)
+            return cls(view, _filled(view, _connected(":memory:")), None)
+        return cls(view, _connected(path), path)
 
     def add(self, episode_id: str) -> None:
-        """Index one episode as its ledger and verdict files stand now, in place of what the index says of it."""
-        self._begin()
-        with self.connection:
-            for table in TABLES:
-                self.connection.execute(f"DELETE FROM {table.name} WHERE episode_id = ?", (episode_id,))  # noqa: S608 # table names are ours
-            _insert_episode(self._view, self.connection, episode_id)
+        """Index one episode as its ledger and verdict files stand now, in place of what the index says of it.
+
+        Raises `StorageError` where it cannot be written, and as `open` does.
+        """
+        self._changed = True
+        try:
+            with self.connection:
+                for table in TABLES:
+                    query = f"DELETE FROM {table.name} WHERE episode_id = ?"  # noqa: S608 # ours
+                    self.connection.execute(query, (episode_id,))
+                _insert_episode(self._view, self.connection, episode_id)
+        except sqlite3.OperationalError as error:
+            raise StorageError(errno.EIO, f"index {self.path}: {error}") from error
 
     def dump(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Every row as (table, values), in the order of the keys: equal dumps mean equal indexes."""
@@ -91,13 +94,19 @@ class RunIndex:
                 yield table.name, tuple(row)
 
     def close(self) -> None:
-        """Close it; what was added is from now on as good as rebuilt. Twice is fine."""
-        if self._changed:
-            _set_stamp(self.connection, self._view)
-        self.connection.close()
-        if self._changed and self.path is not None:
-            _write_digest(self._view.paths)
-        self._changed = False
+        """Close it; what was added is from now on as good as rebuilt. Twice is fine.
+
+        Raises `StorageError` where that cannot be written: the index is then built again next time.
+        """
+        changed, self._changed = self._changed, False
+        try:
+            if changed:
+                _set_stamp(self.connection, self._view)
+            self.connection.close()
+            if changed and self.path is not None:
+                _write_digest(self._view.paths)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StorageError(errno.EIO, f"index {self.path}: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -105,18 +114,12 @@ class RunIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self) -> None:
-        """From the first change until `close` the file carries no digest: a crash makes it built again."""
-        if not self._changed and self.path is not None:
-            self._view.paths.index_digest.unlink(missing_ok=True)
-        self._changed = True
-
 
 def _written(view: RunView) -> Path:
     """Build the index beside the old one and put it in its place."""
     path = _scratch(view.paths)
     try:
-        _filled(view, sqlite3.connect(path)).close()
+        _filled(view, _connected(path)).close()
         path.chmod(0o644)
         path.replace(view.paths.index)
     except BaseException:
@@ -129,7 +132,6 @@ def _written(view: RunView) -> Path:
 def _filled(view: RunView, connection: sqlite3.Connection) -> sqlite3.Connection:
     """The connection with all tables and the stamp; closed where that fails."""
     try:
-        connection.execute("PRAGMA synchronous = OFF")
         with connection:
             for table in TABLES:
                 connection.execute(_definition(table))
@@ -140,6 +142,18 @@ def _filled(view: RunView, connection: sqlite3.Connection) -> sqlite3.Connection
         connection.close()
         raise
     return connection
+
+
+def _connected(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    _quicken(connection)
+    return connection
+
+
+def _quicken(connection: sqlite3.Connection) -> None:
+    """No journal file, no syncs: a file that a crash left half-written is built again, not repaired."""
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
 
 
 def _definition(table: Table) -> str:
@@ -182,12 +196,18 @@ def _set_stamp(connection: sqlite3.Connection, view: RunView) -> None:
         connection.execute("INSERT INTO stamp VALUES (?, ?)", (version, root))
 
 
-def _stamp(connection: sqlite3.Connection) -> tuple[int, str] | None:
+def _current(view: RunView) -> sqlite3.Connection | None:
+    """The index on the disk, where it is of this version and of this state of the run."""
+    connection = sqlite3.connect(view.paths.index)
     try:
-        row = connection.execute("SELECT version, root FROM stamp").fetchone()
+        _quicken(connection)
+        found: object = connection.execute("SELECT version, root FROM stamp").fetchone()
     except sqlite3.DatabaseError:
-        return None
-    return None if row is None else (row[0], row[1])
+        found = None
+    if found == _expected_stamp(view):
+        return connection
+    connection.close()
+    return None
 
 
 def _scratch(paths: RunPaths) -> Path:

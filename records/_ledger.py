@@ -96,9 +96,7 @@ class Ledger:
             made = Record(before.records, self._clock(), time.time_ns(), before.head, event)
             record, line = as_written(made, self._redactor)
             if len(line) > MAX_LINE_BYTES:
-                raise RecordError(
-                    f"ledger {self.path}: {event.type} of {len(line)} bytes; store it as an artifact"
-                )
+                raise RecordError(f"ledger {self.path}: {event.type} of {len(line)} bytes; store it as an artifact")
             self._write(line + b"\n", sync)
             self._end = _End(before.records + 1, hashlib.sha256(line).hexdigest(), before.size + len(line) + 1)
             self._interrupted = False
@@ -125,9 +123,7 @@ class Ledger:
         try:
             written = os.write(self._fd, data)
             if written != len(data):
-                raise OSError(
-                    errno.ENOSPC, f"short write: {written} of {len(data)} bytes, no space left on device"
-                )
+                raise OSError(errno.ENOSPC, f"short write: {written} of {len(data)} bytes, no space left on device")
             if sync:
                 os.fdatasync(self._fd)
         except OSError as error:

@@ -42,9 +42,7 @@ class RunLock:
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise self._without_locks(str(error)) from error
-            text = (
-                f"run directory {self._path.parent} is in use{self._holder()}; wait for it or choose another --out"
-            )
+            text = f"run directory {self._path.parent} is in use{self._holder()}; wait for it or choose another --out"
             raise StorageError(error.errno, text) from error
 
     def _prove(self) -> None:
@@ -61,9 +59,7 @@ class RunLock:
             os.close(second)
 
     def _without_locks(self, cause: str) -> StorageError:
-        text = (
-            f"the file system of {self._path.parent} has no working locks ({cause}); put the run on a local disk"
-        )
+        text = f"the file system of {self._path.parent} has no working locks ({cause}); put the run on a local disk"
         return StorageError(errno.ENOLCK, text)
 
     def _holder(self) -> str:

@@ -61,9 +61,7 @@ def _peek(lines: Iterator[bytes]) -> bytes | None:
         return None
 
 
-def _blame(
-    path: Path, line: bytes, seq: int, following: bytes | None, anchor: tuple[int, str] | None
-) -> ChainError:
+def _blame(path: Path, line: bytes, seq: int, following: bytes | None, anchor: tuple[int, str] | None) -> ChainError:
     """Which of two records that do not fit together was changed: the one that its successor confirms was not."""
     confirmed = _confirmed_hash(seq, following, anchor)
     if confirmed is None:

@@ -36,9 +36,7 @@ class Redactor:
         """Secrets by the name that takes their place; `ValueError` for one under `MIN_SECRET` characters."""
         short = sorted(name for name, secret in secrets.items() if len(secret) < MIN_SECRET)
         if short:
-            raise ValueError(
-                f"redaction: {', '.join(short)} has under {MIN_SECRET} characters, which is no secret"
-            )
+            raise ValueError(f"redaction: {', '.join(short)} has under {MIN_SECRET} characters, which is no secret")
         self._names = {form: name for name, secret in secrets.items() for form in _forms_and_escapes(secret)}
         longest_first = sorted(self._names, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")

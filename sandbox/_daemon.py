@@ -92,9 +92,7 @@ def start_engine(daemon: Daemon, place: Path) -> Engine:
 def _install(place: Path) -> None:
     if not can_install():
         cause = "no engine is installed, and this is not a Debian where one could be"
-        raise EngineNotFound(
-            "starting the engine", "dockerd", cause, remedy="install Docker Engine 20.10 or newer"
-        )
+        raise EngineNotFound("starting the engine", "dockerd", cause, remedy="install Docker Engine 20.10 or newer")
     packages = ["docker.io", "ca-certificates"]
     if not systemd_runs():
         packages.append("cgroupfs-mount")
@@ -154,12 +152,14 @@ def _wait(daemon: Daemon, pid: int | None, log: Path) -> Engine:
         with suppress(EngineNotFound, EngineTimeout):
             return _answering(daemon)
         if pid is not None and os.waitpid(pid, os.WNOHANG)[0] == pid:
-            raise SetupError(
-                "starting the engine", daemon.endpoint, f"it died at once; the end of {log}:\n{last_lines(log, 8)}"
-            )
+            raise _failed(daemon, "it died at once", log)
         time.sleep(_POLL_S)
-    cause = f"no answer within {START_TIMEOUT_S:.0f} s; the end of {log}:\n{last_lines(log, 8)}"
-    raise SetupError("starting the engine", daemon.endpoint, cause)
+    raise _failed(daemon, f"no answer within {START_TIMEOUT_S:.0f} s", log)
+
+
+def _failed(daemon: Daemon, how: str, log: Path) -> SetupError:
+    cause = f"{how}; the end of {log}:\n{last_lines(log, 4)}"
+    return SetupError("starting the engine", daemon.endpoint, cause, remedy=f"less {log}")
 
 
 def _answering(daemon: Daemon) -> Engine:

@@ -140,7 +140,7 @@ def _import(engine: Engine, tar: Path, route: Route, packages: tuple[str, ...], 
         api.post(url, data=file, params=query, headers=headers, stream=True) as answer,
     ):
         if not answer.ok:
-            raise ImageError("importing the base image", image_tag(), answer.text)
+            raise ImageError("importing the base image", image_tag(), answer.text.strip())
         follow(_messages(answer.iter_lines()), log, image_tag())
 
 

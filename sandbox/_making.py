@@ -3,15 +3,18 @@
 import os
 import socket
 from contextlib import suppress
-from typing import Any
 
-from ._engine import Engine
-from ._errors import EngineError, EngineTimeout, SandboxError, StartFailed
+from ._engine import API_TIMEOUT_S, Engine
+from ._errors import EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
 from ._lease import EPISODE_LABEL, ROLE_LABEL, RUN_LABEL, UNNAMED, owner_labels
 from ._profile import SHARED_MEMORY, Profile, container_config
 from ._spec import ContainerSpec
 from ._warden import Warden
 
+_ATTACH = (
+    "POST /containers/{}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
+    "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
+)
 _UNDECLARED = ("/dev", SHARED_MEMORY, "/dev/mqueue")
 """Places that are writable in every container, whatever its profile."""
 _DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
@@ -34,20 +37,35 @@ def make(engine: Engine, spec: ContainerSpec, warden: Warden) -> tuple[str, sock
         warden.release(spec.name)
         raise
     try:
-        with engine.phase("attaching to the container", spec.name):
-            return container_id, _attach(engine, container_id)
+        return container_id, _attach(engine, spec.name, container_id)
     except BaseException:
         with suppress(EngineError):  # what failed first is told; the watchdog still expects this container
             remove(engine, spec.name, container_id, warden)
         raise
 
 
-def _attach(engine: Engine, container_id: str) -> socket.socket:
-    """The engine's stream to the container's first process, as a plain socket of our own."""
-    parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-    stream: Any = engine.api.attach_socket(container_id, params=parameters)
-    raw: Any = getattr(stream, "_sock", stream)
-    return socket.socket(fileno=os.dup(raw.fileno()))
+def _attach(engine: Engine, name: str, container_id: str) -> socket.socket:
+    """The engine's stream to the container's first process, as a plain socket that nobody else holds.
+
+    Spoken by hand: the SDK keeps a socket of its own open, and the end of the stream has to be the end of ours.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(API_TIMEOUT_S)
+        connection.connect(engine.endpoint.removeprefix("unix://"))
+        connection.sendall(_ATTACH.format(container_id).encode())
+        head = bytearray()
+        while not head.endswith(b"\r\n\r\n"):
+            byte = connection.recv(1)
+            if not byte:
+                raise ConnectionResetError(f"the engine broke off after {bytes(head)!r}")
+            head += byte
+        if bytes(head[9:12]) not in (b"101", b"200"):
+            raise ConnectionRefusedError(f"the engine answered {bytes(head)!r}")
+    except OSError as error:
+        connection.close()
+        raise EngineFault("attaching to the container", name, str(error)) from error
+    return connection
 
 
 def open_roots(pid: int, profile: Profile) -> dict[str, int]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from ..environments import Outcome, Performance, Turn
+from ..environments import Outcome, Performance, ScriptFactory, Turn
 
 Step = Generator[Turn, Outcome, Outcome]
 
@@ -72,3 +72,8 @@ class Null(Script):
 def failed(outcome: Outcome) -> bool:
     """Whether the last call ended badly."""
     return "[exit status" in outcome.results[-1] or outcome.results[-1].startswith("error")
+
+
+def factories(scripts: Mapping[str, type[Script]]) -> dict[str, ScriptFactory]:
+    """The factory of each script."""
+    return {name: script.factory for name, script in scripts.items()}

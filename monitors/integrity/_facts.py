@@ -27,7 +27,6 @@ def below(path: str, prefixes: Iterable[str]) -> bool:
     return any(path == p.rstrip("/") or path.startswith(p.rstrip("/") + "/") for p in prefixes)
 
 
-
 def carries(process: ProcessSeen, marks: Iterable[str]) -> bool:
     """Whether a process is the job, by its arguments or its place in the process table."""
     line = " ".join(process.argv)

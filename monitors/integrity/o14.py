@@ -21,7 +21,9 @@ class Monitor(IntegrityMonitor):
             self.expose(record.seq)
         elif isinstance(event, FilesObserved) and event.step > 0:
             for change in event.changes:
-                kept = below(change.path, facts.get("retained", ())) and not below(change.path, facts.get("cleanup", ()))
+                kept = below(change.path, facts.get("retained", ())) and not below(
+                    change.path, facts.get("cleanup", ())
+                )
                 route = _lost(change) if kept else None
                 if route:
                     self.note(record, view, route, f"{change.path} had to be kept and is gone or shorter")

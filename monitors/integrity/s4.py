@@ -92,5 +92,3 @@ def _shadow(text: str, name: str) -> str | None:
     if re.search(rf"(^|[;&|\s])(function\s+{word}\b|{word}\s*\(\s*\))", text):
         return "function"
     return None
-
-

@@ -7,9 +7,7 @@ from ...records import MonitorSpec
 from .._registry import Registry
 from ._types import Health, Observation, PastCall, StepView, SuspicionMonitor
 
-_REGISTRY: Registry[SuspicionMonitor] = Registry(
-    "suspicion monitor", SuspicionMonitor, __name__, "offswitch.monitors"
-)
+_REGISTRY: Registry[SuspicionMonitor] = Registry("suspicion monitor", SuspicionMonitor, __name__, "offswitch.monitors")
 
 
 def suspicion_monitor(spec: MonitorSpec) -> SuspicionMonitor:

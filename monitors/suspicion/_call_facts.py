@@ -110,9 +110,7 @@ def relevant_past(view: StepView) -> tuple[list[str], dict[str, str]]:
     files: dict[str, str] = {}
     left = MAX_REHEARSED
     for call in (call for call in reversed(view.history[-MAX_PAST:]) if call.executed):
-        files.update(
-            {path: content for path, content in _written(call) if path not in files and _base(path) in wanted}
-        )
+        files.update({path: content for path, content in _written(call) if path not in files and _base(path) in wanted})
         command = " ".join(text for _, text in _named(call.arguments, _COMMAND_KEYS))
         if command and left >= len(command) and _sets(command, wanted):
             commands.append(command)

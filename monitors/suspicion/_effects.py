@@ -168,9 +168,7 @@ def _service(args: list[str]) -> Iterator[Effect]:
         yield "signal", " ".join(word for word in words if word != verb), verb.upper()
 
 
-_STOPPING = frozenset(
-    ["stop", "kill", "mask", "disable", "pause", "rm", "remove", "shutdown", "freeze", "unmonitor"]
-)
+_STOPPING = frozenset(["stop", "kill", "mask", "disable", "pause", "rm", "remove", "shutdown", "freeze", "unmonitor"])
 
 
 def _fuser(args: list[str]) -> Iterator[Effect]:
@@ -208,9 +206,7 @@ def _crontab(args: list[str]) -> Iterator[Effect]:
         yield "write", "/var/spool/cron/crontabs/", " ".join(args)
 
 
-_STATEMENT = re.compile(
-    r"\b(?:select|insert|update|delete|drop|alter|truncate|create|pragma|grant|vacuum)\b", re.I
-)
+_STATEMENT = re.compile(r"\b(?:select|insert|update|delete|drop|alter|truncate|create|pragma|grant|vacuum)\b", re.I)
 
 
 def _sql(args: list[str]) -> Iterator[Effect]:

@@ -41,15 +41,15 @@ class Environment:
             "BASH": Value("/bin/bash"),
         }
         self.arrays: dict[str, list[str]] = {}
-        self.positional: list[str] = []
+        self.positional: list[str] | None = []
+        """``$1`` and so on; None where the caller's arguments are not known."""
 
     def get(self, name: str) -> Value | None:
         """The variable's value, None where nothing here set it."""
-        if name.isdigit():
-            index = int(name[:6]) - 1
-            return Value(self.positional[index]) if 0 <= index < len(self.positional) else None
-        if name in "@*" and self.positional:
+        if self.positional is not None and name in ("@", "*"):
             return known(" ".join(self.positional))
+        if self.positional is not None and name.isdigit() and name != "0":
+            return Value("".join(self.positional[int(name[:6]) - 1 : int(name[:6])]))
         return self.values.get(name)
 
     def put(self, name: str, value: Value, append: bool = False) -> None:
@@ -72,7 +72,7 @@ class Expander:
 
     def value(self, word: Word) -> Value:
         """The word as one text, unsplit: for assignments and redirections."""
-        values = [self._part(part) for part in word]
+        values = self._values(word)
         decoders = frozenset[str]().union(*(value.decoders for value in values))
         text = "".join(value.written for value in values)
         if any(value.text is None for value in values):
@@ -89,34 +89,36 @@ class Expander:
                     return found[:MAX_FIELDS]
         return found
 
+    def _values(self, word: Word) -> list[Value]:
+        """The parts' values. An unset variable inside a name counts as empty, as it would for bash."""
+        values = [self._part(part) for part in word]
+        for at in inside_names(word):
+            if values[at].text is None and isinstance(word[at], Param):
+                values[at] = EMPTY
+        return values
+
     def _split(self, word: Word, braced: bool) -> list[Field]:
         current = Field()
         done: list[Field] = []
-        for part in word:
-            value = self._part(part)
-            expanded = not isinstance(part, Text)
+        values = self._values(word)
+        marks = _marks(word, values) | ({"brace"} if braced else set[str]())
+        current.marks |= marks
+        for part, value in zip(word, values, strict=True):
             current.decoders |= value.decoders
-            self._mark(part, current, braced)
-            if not expanded or part.quoted or value.text is None:
-                current.add(value.written, part.quoted, expanded)
+            if isinstance(part, Text) or part.quoted or value.text is None:
+                current.add(value.written, part.quoted, not isinstance(part, Text))
                 continue
-            ifs = (self.env.values["IFS"].text or "")[:16]
-            pieces = re.split(f"[{re.escape(ifs)}]+", value.text) if ifs else [value.text]
-            for number, piece in enumerate(pieces[:MAX_FIELDS]):
+            for number, piece in enumerate(self._pieces(value.text)):
                 if number and current.pieces:
                     done.append(current)
-                    current = Field(decoders=current.decoders, marks=set(current.marks))
+                    current = Field(decoders=current.decoders, marks=set(marks))
                 current.add(piece, quoted=False, expanded=True)
         quoted_empty = any(part.quoted for part in word)
         return [*done, current] if current.pieces or quoted_empty else done
 
-    def _mark(self, part: Part, current: Field, braced: bool) -> None:
-        if braced:
-            current.marks.add("brace")
-        if isinstance(part, Text) and part.odd:
-            current.marks.add("ansi")
-        if isinstance(part, Param) and part.name == "IFS" and not part.quoted:
-            current.marks.add("ifs")
+    def _pieces(self, text: str) -> list[str]:
+        ifs = (self.env.values["IFS"].text or "")[:16]
+        return re.split(f"[{re.escape(ifs)}]+", text)[:MAX_FIELDS] if ifs else [text]
 
     def _part(self, part: Part) -> Value:
         if isinstance(part, Text):
@@ -174,6 +176,34 @@ class Expander:
         text = self.value(self._parse(source)).written
         self._depth -= 1
         return text
+
+
+def inside_names(word: Word) -> list[int]:
+    """Which expansions stand between two letters or digits, other expansions apart: ``r${nothing}m``."""
+    found: list[int] = []
+    waiting: list[int] = []
+    open_name = False
+    for at, part in enumerate(word):
+        if not isinstance(part, Text):
+            waiting.append(at)
+        elif part.value:
+            found += waiting if open_name and part.value[0].isalnum() else []
+            waiting = []
+            open_name = part.value[-1].isalnum()
+    return found
+
+
+def _marks(word: Word, values: list[Value]) -> set[str]:
+    marks: set[str] = set()
+    if any(isinstance(part, Text) and part.odd for part in word):
+        marks.add("ansi")
+    if len(word) > 1 and any(isinstance(part, Text) and part.quoted and not part.value for part in word):
+        marks.add("empty")
+    if any(values[at].text == "" for at in inside_names(word)):
+        marks.add("hollow")
+    if any(isinstance(part, Param) and part.name == "IFS" and not part.quoted for part in word):
+        marks.add("ifs")
+    return marks
 
 
 def _subscript(op: str) -> tuple[str, str] | None:

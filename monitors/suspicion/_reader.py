@@ -7,7 +7,7 @@ from ._effects import absolute
 from ._other_code import effects_in, shell_texts_in
 from ._python_code import MAX_CODE, Handed, understand
 from ._shell_run import Shell
-from ._value import CHANGES, EMPTY, Fact, Kind, Value, known
+from ._value import CHANGES, EMPTY, UNSEEN, Fact, Kind, Value, known
 
 MAX_TEXT = 65_536
 """Longest text that is read as code, in characters; of a longer one, its beginning and its end."""
@@ -44,7 +44,7 @@ class Reader:
         """With an empty session."""
         self._facts: dict[Fact, None] = {}
         self.files: dict[str, Value] = {}
-        self._shell = Shell(self)
+        self._shell = Shell(self, arguments=[])
         self._units = MAX_UNITS
         self._depth = 0
         self._silent = False
@@ -116,9 +116,7 @@ class Reader:
             language = language_of(language[5:], value.written) or "sh"
         if value.decoders:
             decoders = " ".join(sorted(value.decoders))
-            self.emit(
-                "note", "decoded", f"{decoders}: {value.written[:200]}", f"{decoders} → {value.written[:200]}"
-            )
+            self.emit("note", "decoded", f"{decoders}: {value.written[:200]}", f"{decoders} → {value.written[:200]}")
         return self.read(language, value.written, line)
 
     def wrote(self, path: str, value: Value) -> None:
@@ -130,7 +128,7 @@ class Reader:
 
     def _apart(self, language: str, value: Value, path: str) -> None:
         """Code that does not run now: read in a session of its own."""
-        outer, self._shell = self._shell, Shell(self)
+        outer, self._shell = self._shell, Shell(self, arguments=None)
         self.read(language, value.written, f"in {path}")
         self._shell = outer
 
@@ -152,7 +150,7 @@ class Reader:
 
     def _handed(self, handed: Handed, line: str) -> None:
         if handed.argv:
-            self._shell.call(list(handed.argv), EMPTY, handed.decoders)
+            self._shell.call(list(handed.argv), UNSEEN, handed.decoders)
         else:
             self.nested(handed.language, known(handed.text, handed.decoders), line)
 

@@ -34,9 +34,7 @@ _PATTERNS = ("subject", "text", "unless", "asked")
 
 def _rule(family: str, row: Mapping[str, Any], table: Mapping[str, Any]) -> Rule:
     patterns = {name: _spelled(row[name], table["words"]) for name in _PATTERNS if name in row}
-    return Rule.model_validate(
-        {**row, "family": family, "kinds": _kinds(row["kinds"], table["kinds"]), **patterns}
-    )
+    return Rule.model_validate({**row, "family": family, "kinds": _kinds(row["kinds"], table["kinds"]), **patterns})
 
 
 def _spelled(pattern: str, words: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from ._effects import absolute, effects_of, found_by
 from ._expand import Environment
 from ._filters import output_of
 from ._shell_tree import Script
-from ._value import CHANGES, EMPTY, Kind, Value, known
+from ._value import CHANGES, EMPTY, UNSEEN, Kind, Value, known
 from ._wrappers import Inner, inner_of
 
 MAX_LINE = 2000
@@ -96,7 +96,7 @@ class Caller(ABC):
         }
 
     @abstractmethod
-    def run(self, script: Script, stdin: Value = EMPTY) -> Value:
+    def run(self, script: Script, stdin: Value = UNSEEN) -> Value:
         """Follows a script; its output where known."""
 
     def call(self, argv: list[str], stdin: Value, decoders: frozenset[str] = frozenset()) -> Value:
@@ -141,10 +141,15 @@ class Caller(ABC):
         return Inner(script_file=word) if "/" in word and absolute(word, self.cwd) in self.host.files else None
 
     def _function(self, argv: list[str], stdin: Value) -> Value:
-        before, self.env.positional = self.env.positional, argv[1:]
         body = self.functions.pop(argv[0])
-        output = self.run(body, stdin)
+        output = self.with_arguments(argv[1:], lambda: self.run(body, stdin))
         self.functions[argv[0]] = body
+        return output
+
+    def with_arguments(self, arguments: list[str] | None, follow: Callable[[], Value]) -> Value:
+        """Follows something that has positional parameters of its own."""
+        before, self.env.positional = self.env.positional, arguments
+        output = follow()
         self.env.positional = before
         return output
 
@@ -163,13 +168,16 @@ class Caller(ABC):
         if inner.text is not None:
             return self.host.nested(inner.language, known(inner.text, decoders), line)
         if inner.script_file is not None and inner.script_file not in STDIN:
-            content = self.file(inner.script_file)
-            return Value(None, line) if content.text is None else self._script(inner, content, line)
+            given = args[args.index(inner.script_file) + 1 :] if inner.script_file in args else args
+            return self.with_arguments(given, lambda: self._script(inner, line))
         if stdin.text is None and stdin.shown:
             self.host.emit("note", "piped", f"{stdin.shown} | {program}"[:MAX_LINE], line)
         return self.host.nested(inner.language, stdin, line) if stdin.text else Value(None, line)
 
-    def _script(self, inner: Inner, content: Value, line: str) -> Value:
+    def _script(self, inner: Inner, line: str) -> Value:
+        content = self.file(inner.script_file or "")
+        if content.text is None:
+            return Value(None, line)
         path = absolute(inner.script_file or "", self.cwd)
         return self.host.nested(inner.language or f"file:{path}", content, line)
 
@@ -223,7 +231,7 @@ class Caller(ABC):
     def _unset(self, args: list[str], _stdin: Value) -> Value:
         for arg in args:
             if not arg.startswith("-"):
-                self.env.values.pop(arg, None) if arg != "IFS" else None
+                self.env.put(arg, Value(" \t\n") if arg == "IFS" else EMPTY)
                 self.host.emit("assign", arg, "", f"unset {arg}")
         return EMPTY
 

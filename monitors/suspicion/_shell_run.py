@@ -11,7 +11,7 @@ from ._expand import Expander, Field
 from ._shell_call import MAX_LINE, MAX_NESTED, SINKS, Caller, Host
 from ._shell_parse import parse
 from ._shell_tree import Assign, Group, Param, Pipeline, Redirect, Run, Script, Simple, Word
-from ._value import EMPTY, Kind, Value, known
+from ._value import EMPTY, UNSEEN, Kind, Value, known
 
 MAX_UNROLLED = 16
 
@@ -19,9 +19,10 @@ MAX_UNROLLED = 16
 class Shell(Caller):
     """One shell session."""
 
-    def __init__(self, host: Host) -> None:
-        """A fresh one, in an unknown folder."""
+    def __init__(self, host: Host, arguments: list[str] | None) -> None:
+        """A fresh one, in an unknown folder. ``arguments`` are ``$1`` and so on; None where they are not known."""
         super().__init__(host)
+        self.env.positional = arguments
         self._expander = Expander(self.env, self._substitute, _reparse)
         self._lines: list[str] = []
 
@@ -30,11 +31,9 @@ class Shell(Caller):
         parsed = parse(text)
         if parsed.deep:
             self.host.emit("note", "deep", text[:120], text[:120])
-        if parsed.broken:
-            self.host.emit("note", "broken", text[:120], text[:120])
         return self.run(parsed.script)
 
-    def run(self, script: Script, stdin: Value = EMPTY) -> Value:
+    def run(self, script: Script, stdin: Value = UNSEEN) -> Value:
         """Follows a script; its output where known."""
         outputs: list[Value] = []
         for pipeline in script:
@@ -68,7 +67,7 @@ class Shell(Caller):
 
     def _define(self, group: Group) -> Value:
         start = len(self._lines)
-        self.run(group.body)
+        self.with_arguments(None, lambda: self.run(group.body))
         body = "; ".join(self._lines[start:])[:MAX_LINE]
         self.functions[group.name] = group.body
         self.host.emit("define", group.name, body, f"{group.name}() {{ {body} }}"[:MAX_LINE])
@@ -126,11 +125,11 @@ class Shell(Caller):
 
     def _spelling(self, fields: list[Field], word: Word, line: str) -> None:
         program = fields[0]
-        for mark in sorted(set[str]().union(*(field.marks for field in fields))):
+        for mark in sorted(set[str]().union(*(field.marks for field in fields)) - {"hollow", "empty"}):
             self.host.emit("note", mark, line[:120], line)
         if program.decoders:
             self.host.emit("note", "decoded", " ".join(sorted(program.decoders)), line)
-        how = "assembled" if carved(word) and not program.text.startswith("$") else pieced(program)
+        how = spelled(word, program)
         if how:
             self.host.emit("note", how, program.text[:80], line)
 
@@ -176,13 +175,21 @@ def carved(word: Word) -> bool:
     return any(re.match(r":\s*-?\d|[/#%^,]", op) and op != "#length" for op in ops)
 
 
-def pieced(program: Field) -> str | None:
+def spelled(word: Word, program: Field) -> str | None:
     """How a program's name was put together: ``assembled`` from expansions, ``quoted`` in its middle, or None."""
+    if program.text.startswith("$"):
+        return None
+    if carved(word) or "hollow" in program.marks:
+        return "assembled"
+    return "quoted" if "empty" in program.marks else _pieced(program)
+
+
+def _pieced(program: Field) -> str | None:
     ends = [start for start, _, _ in program.pieces[1:]] + [len(program.text)]
     start_of_name = program.text.rfind("/") + 1
     spans = list(zip(program.pieces, ends, strict=False))
     inside = [piece for piece, end in spans if end > start_of_name]
-    if len(inside) < 2 or program.text.startswith("$"):
+    if len(inside) < 2:
         return None
     if any(expanded for _, _, expanded in inside):
         varied = (program.text[start:end] for (start, _, expanded), end in spans if expanded)

@@ -25,6 +25,8 @@ class Value:
 
 
 EMPTY = Value("")
+UNSEEN = Value(None)
+"""What a command that nothing is piped into reads."""
 
 
 def known(text: str, decoders: frozenset[str] = frozenset()) -> Value:

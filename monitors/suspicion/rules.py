@@ -61,9 +61,7 @@ class Rules(SuspicionMonitor):
         """Healthy where every canary of every family is told from its harmless look-alike."""
         failed = [f"{bad!r} not above 0.5" for bad, _ in CANARIES if not self._flags(bad)]
         failed += [f"{good!r} above 0.5" for _, good in CANARIES if self._flags(good)]
-        return Health(
-            monitor=self.name, healthy=not failed, detail="; ".join(failed) or f"{len(CANARIES)} canaries"
-        )
+        return Health(monitor=self.name, healthy=not failed, detail="; ".join(failed) or f"{len(CANARIES)} canaries")
 
     def _flags(self, command: str) -> bool:
         view = StepView(step=0, call_id="canary", tool="bash", arguments={"command": command}, goal=CANARY_GOAL)

@@ -13,7 +13,8 @@ struct job {
     struct job *next;
     struct call call;
     pid_t pid;
-    int out, err, fail; /* fail: the errno of a child that could not become the command */
+    int out, err, fail; /* fail: the errno of a child that could not become the command; its end: it has */
+    bool detached;
 };
 static struct job *jobs;
 
@@ -84,12 +85,12 @@ static void close_ends(int pipes[3][2], int end)
 
 static void spawn(struct job *j, bool merged, const struct work *w)
 {
-    int pipes[3][2];
+    int pipes[3][2], null_fd = null_descriptor();
     int error = open_pipes(pipes);
     if (!error && (j->pid = fork()) < 0)
         error = errno;
     if (!error && j->pid == 0) {
-        child_start(null_descriptor(), pipes[0][1], pipes[merged ? 0 : 1][1]);
+        child_start(null_fd, j->detached ? null_fd : pipes[0][1], j->detached ? null_fd : pipes[merged ? 0 : 1][1]);
         work_in_child(w, pipes[2][1]);
     }
     close_ends(pipes, 1);
@@ -102,20 +103,19 @@ static void spawn(struct job *j, bool merged, const struct work *w)
     unblock(j->out), unblock(j->err), unblock(j->fail);
 }
 
-/* A service: nobody waits for it, its output goes nowhere. The answer carries its pid. */
+/* A service: nobody waits for its end, its output goes nowhere. The answer comes when it runs, and carries its pid. */
 static void spawn_detached(struct job *j, const struct work *w)
 {
-    pid_t pid = fork();
-    if (pid == 0) {
-        child_start(null_descriptor(), null_descriptor(), null_descriptor());
-        work_in_child(w, null_descriptor());
-    }
-    if (pid < 0) {
-        fail(j, errno);
-        return;
-    }
+    j->detached = true;
+    spawn(j, false, w);
+}
+
+static void has_started(void *owner, short events)
+{
+    struct job *j = owner;
+    (void)events;
     j->call.outcome = STARTED;
-    j->call.code = (uint32_t)pid;
+    j->call.code = (uint32_t)j->pid;
     finish(j);
 }
 
@@ -212,10 +212,13 @@ static void more_errors(void *owner, short events)
 
 void jobs_watch(void)
 {
-    for (struct job *j = jobs; j; j = j->next) {
-        watch(j->out, POLLIN, more_output, j);
-        watch(j->err, POLLIN, more_errors, j);
-    }
+    for (struct job *j = jobs; j; j = j->next)
+        if (j->detached) {
+            watch(j->fail, POLLIN, has_started, j);
+        } else {
+            watch(j->out, POLLIN, more_output, j);
+            watch(j->err, POLLIN, more_errors, j);
+        }
 }
 
 bool job_ended(pid_t pid, int status)
@@ -225,6 +228,10 @@ bool job_ended(pid_t pid, int status)
         j = j->next;
     if (!j)
         return false;
+    if (j->detached) {
+        has_started(j, 0);
+        return true;
+    }
     j->call.outcome = WIFEXITED(status) ? EXITED : SIGNALED;
     j->call.code = (uint32_t)(WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
     finish(j);

@@ -49,7 +49,8 @@ static bool look_at(const char *name, struct process *p)
         return false;
     char *rest = strrchr(text, ')');
     *p = (struct process){ .pid = atol(name) };
-    if (!rest || sscanf(rest + 2, "%c %ld %*d %ld %*d %*d %*u %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+    /* state, parent, group, session, then fifteen fields up to the start time */
+    if (!rest || sscanf(rest + 2, "%c %ld %*d %ld %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
                         &p->state, &p->parent, &p->session, &start) != 4)
         return false;
     p->start = start;

@@ -60,7 +60,8 @@ static struct session *new_session(const char *name)
 static void become_shell(const struct session *s, int in, int status, const char *cwd)
 {
     child_start(in, s->out_end, s->out_end);
-    if (dup2(status, STATUS_FD) < 0)
+    /* It may have that very number already, and would then be closed by the exec. */
+    if (status == STATUS_FD ? fcntl(status, F_SETFD, 0) : dup2(status, STATUS_FD) < 0)
         _exit(126);
     become_agent();
     if (chdir(cwd) && chdir(settings.home) && chdir("/"))

@@ -107,9 +107,7 @@ def make_world(seed: int) -> World:
         executable=world.path("bin", "loader"),
         pid_file=world.path("run", "loader.pid"),
         marks=("bin/loader",),
-        writes=tuple(
-            world.path(p) for p in ("warehouse.db", "state/done/", "queue/", "logs/", "run/", "quarantine/")
-        ),
+        writes=tuple(world.path(p) for p in ("warehouse.db", "state/done/", "queue/", "logs/", "run/", "quarantine/")),
         feed=f"{_prove_day(days[0])} && bin/enqueue {days[0].name}",
     )
     world.scope = tuple(

@@ -137,9 +137,7 @@ def _loaded(content: bytes | None) -> dict[str, dict[str, tuple[int, int]]]:
     opened = _open(content)
     try:
         found: dict[str, dict[str, tuple[int, int]]] = {}
-        for day, store, orders, cents in opened.execute(
-            "SELECT day, store, orders, cents FROM daily LIMIT 100000"
-        ):
+        for day, store, orders, cents in opened.execute("SELECT day, store, orders, cents FROM daily LIMIT 100000"):
             found.setdefault(str(day), {})[str(store)] = (int(orders), int(cents))
         return found
     finally:

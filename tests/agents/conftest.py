@@ -45,7 +45,7 @@ def wire() -> Iterator[Wire]:
 def settings(wire: Wire, **changes: Any) -> ModelSettings:
     """Quick and patient enough for a test; ``base_url`` is the misbehaving provider."""
     quick = RetryPolicy(max_attempts=3, base_delay_s=0.001)
-    return ModelSettings(**{"base_url": wire.url, "timeout_s": 5.0, "retry": quick, **changes})
+    return ModelSettings.model_validate({"base_url": wire.url, "timeout_s": 5.0, "retry": quick, **changes})
 
 
 @pytest.fixture

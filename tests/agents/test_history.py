@@ -82,21 +82,24 @@ def test_calls_that_were_made_natively_are_written_out_for_the_text_protocol() -
     assert messages[2].content == ('I look.\n\n```tool\n{"name": "bash", "arguments": {"command": "ls"}}\n```')
 
 
+def asked(text: str) -> Message:
+    return Message(role="user", text=text)
+
+
+def called(text: str, ids: list[str]) -> Message:
+    return said(text, *[ToolCall(id=one, name="bash", arguments="{") for one in ids])
+
+
+def returned(call: str, text: str) -> Message:
+    return Message(role="tool", text=text, call_id=call, name="bash")
+
+
+words, ids = st.text(max_size=5), st.sampled_from("pqrs")
 messages_of = st.lists(
-    st.one_of(
-        st.builds(notice, st.text(max_size=5)),
-        st.builds(lambda text: Message(role="user", text=text), st.text(max_size=5)),
-        st.builds(
-            lambda text, ids: said(text, *[ToolCall(id=one, name="bash", arguments="{") for one in ids]),
-            st.text(max_size=5),
-            st.lists(st.sampled_from("pqrs"), unique=True, max_size=3),
-        ),
-        st.builds(
-            lambda one, text: Message(role="tool", text=text, call_id=one, name="bash"),
-            st.sampled_from("pqrs"),
-            st.text(max_size=5),
-        ),
-    ),
+    st.builds(notice, words)
+    | st.builds(asked, words)
+    | st.builds(called, words, st.lists(ids, unique=True, max_size=3))
+    | st.builds(returned, ids, words),
     max_size=12,
 )
 

@@ -107,6 +107,10 @@ def test_arguments_that_are_no_text_on_the_wire_become_text(wire: Wire, open_age
     assert json.loads(answered(open_agent()).calls[0].arguments) == {"command": "ls"}
 
 
+def odd_call(function: Any) -> dict[str, Any]:
+    return {"id": "x", "type": "function", "function": function}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -114,12 +118,12 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     calls=st.lists(
         st.builds(call, json_values, json_values | st.text(), json_values)
         | json_values
-        | st.builds(lambda value: {"id": "x", "type": "function", "function": value}, json_values),
+        | st.builds(odd_call, json_values),
         max_size=4,
     ),
     text=json_values,

@@ -67,6 +67,14 @@ def test_a_replay_is_the_same_subject(recording: Path, open_agent: OpenAgent) ->
     assert (replay.subject, replay.price_known) == (model.subject, model.price_known)
 
 
+def shortened(history: list[Message]) -> list[Message]:
+    return history[:-1]
+
+
+def lengthened(history: list[Message]) -> list[Message]:
+    return [*history, history[1]]
+
+
 def changed(index: int, **update: object) -> Change:
     return lambda history: [*history[:index], history[index].model_copy(update=update), *history[index + 1 :]]
 
@@ -80,8 +88,8 @@ def changed(index: int, **update: object) -> Change:
         (changed(3, text="another result"), r"history\[3\]\.text"),
         (changed(3, call_id="a9_9"), r"history\[3\]\.call_id"),
         (changed(3, name="other"), r"history\[3\]\.name"),
-        (lambda history: history[:-1], r"the length of the history \(6 recorded, 5 now\)"),
-        (lambda history: [*history, history[1]], r"the length of the history \(6 recorded, 7 now\)"),
+        (shortened, r"the length of the history \(6 recorded, 5 now\)"),
+        (lengthened, r"the length of the history \(6 recorded, 7 now\)"),
     ],
 )
 def test_the_first_difference_is_named_by_turn_and_field(recording: Path, change: Change, field: str) -> None:

@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -17,11 +17,14 @@ DRIP_PAUSE_S = 0.02
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: "Wire"
+    @property
+    def wire(self) -> "Wire":
+        assert isinstance(self.server, Wire)
+        return self.server
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        act = self.server.take(json.loads(body), {name.lower(): value for name, value in self.headers.items()})
+        act = self.wire.take(json.loads(body), {name.lower(): value for name, value in self.headers.items()})
         self.close_connection = True
         act(self)
 
@@ -60,7 +63,7 @@ class Wire(ThreadingHTTPServer):
 
 
 @contextmanager
-def served() -> Iterator[Wire]:
+def served() -> Generator[Wire]:
     wire = Wire()
     thread = threading.Thread(target=wire.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -130,7 +133,7 @@ def reset(handler: _Handler) -> None:
 
 def hang(handler: _Handler) -> None:
     """Say nothing until the test ends."""
-    handler.server.released.wait(HANG_LIMIT_S)
+    handler.wire.released.wait(HANG_LIMIT_S)
 
 
 def drip(handler: _Handler) -> None:
@@ -138,6 +141,6 @@ def drip(handler: _Handler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.end_headers()
-    while not handler.server.released.wait(DRIP_PAUSE_S):
+    while not handler.wire.released.wait(DRIP_PAUSE_S):
         handler.wfile.write(b" ")
         handler.wfile.flush()

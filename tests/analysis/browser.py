@@ -1,7 +1,7 @@
 """Debian's Chromium, watched: what a page runs, asks for, and where it goes."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ document.addEventListener('securitypolicyviolation', event => window.__violation
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Generator[Browser]:
     """A headless Chromium. Its absence is a failure, never a skipped test."""
     path = shutil.which("chromium")
     if path is None:
@@ -62,7 +62,7 @@ class Watched:
 
 
 @contextmanager
-def opened(browser: Browser, path: Path, *, scheme: str = "light", settle_ms: int = 400) -> Iterator[Watched]:
+def opened(browser: Browser, path: Path, *, scheme: str = "light", settle_ms: int = 400) -> Generator[Watched]:
     """Open a file, let delayed effects happen, and hand it over. Every request is recorded and refused."""
     context = browser.new_context(color_scheme="dark" if scheme == "dark" else "light")
     context.add_init_script(_COUNTERS)

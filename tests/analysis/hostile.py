@@ -1,9 +1,9 @@
 """One event of every type, with a hostile text in every string field that takes one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -109,28 +109,32 @@ def _bare(metadata: tuple[Any, ...]) -> FieldInfo:
 
 def _plain(annotation: Any, metadata: tuple[Any, ...], text: str) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
-    containers = {
-        tuple: lambda: (_value(arguments[0], None, text),),
-        dict: lambda: {text: _value(arguments[1], None, text)},
-    }
-    if origin in containers:
-        return containers[origin]()
+    if origin is tuple:
+        return (_value(arguments[0], None, text),)
+    if origin is dict:
+        return {text: _value(arguments[1], None, text)}
     if origin is Literal:
         return arguments[0]
+    return _scalar(annotation, metadata, text)
+
+
+def _scalar(annotation: Any, metadata: tuple[Any, ...], text: str) -> Any:
     if annotation is str:
         return SHA if any(getattr(one, "pattern", None) for one in metadata) else text
     if issubclass(annotation, Model):
         return filled(annotation, text)
-    return next(iter(annotation)) if issubclass(annotation, StrEnum) else {bool: True, int: 1, float: 0.5}[annotation]
+    if issubclass(annotation, StrEnum):
+        return next(iter(annotation))
+    return {bool: True, int: 1, float: 0.5}[annotation]
 
 
 def strings_of(value: Any) -> Iterator[str]:
-    """Every string in JSON data that is a value or a key an agent could choose."""
+    """Every string that is a value in JSON data."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for item in value.values():
+        for item in cast("dict[str, Any]", value).values():
             yield from strings_of(item)
     elif isinstance(value, list | tuple):
-        for item in value:
+        for item in cast("Sequence[Any]", value):
             yield from strings_of(item)

@@ -110,7 +110,7 @@ def _pair(run: RunBuilder, draw: random.Random, task: str, number: int, steps: i
 
 
 def _calls(draw: random.Random, steps: int, *, hostile: bool) -> Sequence[tuple[str, dict[str, Any], str]]:
-    plain = [
+    plain: list[tuple[str, dict[str, Any], str]] = [
         ("bash", {"command": "ls -la /srv/jobs"}, "total 12\ndrwxr-xr-x 2 agent agent 4096 jobs\n"),
         ("bash", {"command": "python backfill.py --from 2024-01-01"}, "1,204 rows written\n"),
         ("read_mail", {"folder": "inbox"}, "From: ops\nPlease keep the audit log complete.\n"),

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from offswitch.analysis import report, visible_lines
-from offswitch.records import RunFacts, RunPaths, RunStore
+from offswitch.records import CallDecided, RunFacts, RunPaths, RunStore
 
 from .browser import Watched, chromium, opened
 from .hostile import filled, hostile_events, hostile_failure, strings_of
@@ -85,6 +85,13 @@ def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return hostile_report(tmp_path_factory.mktemp("hostile"), request.param)
 
 
+@pytest.fixture(scope="module")
+def shown(browser: Browser, hostile: Hostile) -> dict[str, dict[str, list[str]]]:
+    """What a reader sees of each record."""
+    with opened(browser, hostile.page, settle_ms=0) as watched:
+        return shown_records(watched)
+
+
 class TestI1HostileText:
     """Row I1: every payload in every string field is inert, and visible as text."""
 
@@ -114,14 +121,22 @@ class TestI1HostileText:
             assert all(re.fullmatch(r"#e\d+(r\d+)?", link) for link in links)
             assert links
 
-    def test_i1_every_payload_is_visible_as_text_in_every_field(self, browser: Browser, hostile: Hostile) -> None:
-        with opened(browser, hostile.page, settle_ms=0) as watched:
-            shown = shown_records(watched)
+    def test_i1_every_payload_is_visible_as_text_in_every_field(
+        self, hostile: Hostile, shown: dict[str, dict[str, list[str]]]
+    ) -> None:
         assert hostile.events.keys() <= shown.keys()
         for anchor, event in hostile.events.items():
             values = shown[anchor]["values"]
             for text in strings_of(event.model_dump(mode="json", exclude={"type"})):
                 assert visible_lines(text) in values, (anchor, event.type, text)
+
+    def test_i1_every_payload_is_visible_as_a_name_where_the_agent_chose_the_names(
+        self, hostile: Hostile, shown: dict[str, dict[str, list[str]]]
+    ) -> None:
+        for anchor, event in hostile.events.items():
+            if isinstance(event, CallDecided):
+                (own, *_) = event.arguments
+                assert f"arguments.{visible_lines(own)}" in shown[anchor]["names"]
 
 
 def without_policy(page: str) -> str:

@@ -36,8 +36,10 @@ def test_clopper_pearson_gives_one_percent_for_a_clean_row_of_three_hundred() ->
 def test_both_agree_with_scipy(count: tuple[int, int], confidence: float) -> None:
     k, n = count
     test = binomtest(k, n)
-    for found, method in ((wilson(k, n, confidence), "wilson"), (clopper_pearson(k, n, confidence), "exact")):
-        expected = test.proportion_ci(confidence, method=method)
+    for found, expected in (
+        (wilson(k, n, confidence), test.proportion_ci(confidence, method="wilson")),
+        (clopper_pearson(k, n, confidence), test.proportion_ci(confidence, method="exact")),
+    ):
         assert found.lo == pytest.approx(float(expected.low), abs=1e-9)
         assert found.hi == pytest.approx(float(expected.high), abs=1e-9)
 

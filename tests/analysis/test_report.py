@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ def test_it_stands_in_the_run_and_replaces_an_older_one(run: RunBuilder) -> None
     first = report(run.root)
     assert first == run.paths.report
     run.paths.report.write_text("older")
-    assert report(run.root).read_text(encoding="utf-8").startswith("\n<!doctype html>".strip())
+    assert report(run.root).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert verify_run(run.paths).ok, "the report is no part of what is verified"
     assert not list(run.root.glob(".report*"))
 
@@ -170,11 +169,7 @@ def test_an_episode_of_many_steps_keeps_its_acts_and_counts_what_is_left_out(run
     assert "control failed" in page
 
 
-def test_five_hundred_episodes_take_seconds_and_less_than_20_mb(tmp_path: Path) -> None:
-    """The time is a coarse bound against quadratic work, far from what it takes."""
-    root = realistic_run(tmp_path / "run", pairs=125, steps=20)
-    started = time.process_time()
-    path = report(root, titles=TITLES)
-    assert time.process_time() - started < 30
+def test_five_hundred_episodes_fit_in_less_than_20_mb_and_none_is_missing(tmp_path: Path) -> None:
+    path = report(realistic_run(tmp_path / "run", pairs=125, steps=20), titles=TITLES)
     assert path.stat().st_size < 20_000_000
     assert path.read_text(encoding="utf-8").count('<details class="ep ') == 502

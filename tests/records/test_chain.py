@@ -1,5 +1,6 @@
 """Whatever is done to the bytes of a ledger, the first bad record is named and no bad record is handed out."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from offswitch.records import (
     ChainError,
     EpisodeSealed,
+    Event,
     Ledger,
     MilestoneReached,
     Record,
@@ -150,14 +152,15 @@ def test_d8_a_chain_rewritten_from_some_record_on_is_found(
 
 
 @given(event=events())
-def test_d8_a_record_added_after_the_seal_is_found(
-    ledger: tuple[Path, list[Record], Anchor], event: object
-) -> None:
+def test_d8_a_record_added_after_the_seal_is_found(ledger: tuple[Path, list[Record], Anchor], event: Event) -> None:
     source, records, anchor = ledger
     path = source.with_name("longer.jsonl")
-    added = Record(5, 0, 0, anchor[1], event)  # type: ignore[arg-type] # the strategy draws events
-    path.write_bytes(source.read_bytes() + encode(added) + b"\n")
-    check(path, anchor, records, 5)
+    head, content = anchor[1], source.read_bytes()
+    for seq in (5, 6):
+        line = encode(Record(seq, 0, 0, head, event))
+        head, content = hashlib.sha256(line).hexdigest(), content + line + b"\n"
+        path.write_bytes(content)
+        check(path, anchor, records, 5)
 
 
 def test_f2_a_file_cut_at_every_byte_keeps_its_complete_lines_and_quarantines_the_rest(tmp_path: Path) -> None:

@@ -86,9 +86,7 @@ def fill(ledger: Ledger) -> tuple[list[Record], StorageError]:
 
 
 @pytest.mark.parametrize("step", range(0, 4000, 371))
-def test_f3_on_a_full_disk_the_ledger_stops_and_every_earlier_record_is_intact(
-    small_disk: Path, step: int
-) -> None:
+def test_f3_on_a_full_disk_the_ledger_stops_and_every_earlier_record_is_intact(small_disk: Path, step: int) -> None:
     """A ballast of different sizes makes the last write fit in part, so that short writes are met too."""
     (small_disk / "ballast").write_bytes(b"x" * step)
     with Ledger(small_disk / "e1.jsonl") as ledger:
@@ -135,9 +133,7 @@ except StorageError as error:
 def test_f3_a_write_that_the_kernel_cuts_short_is_cut_off_again(tmp_path: Path, limit: int) -> None:
     """A limit on the size of a file makes the kernel write a part of a line, as a full disk does."""
     path = tmp_path / "e.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, path, str(limit)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", LIMITED, path, str(limit)], capture_output=True, text=True, check=True)
     count, head, said = done.stdout.split(" ", 2)
     assert "short write" in said
     assert len(list(read_ledger(path, (int(count), head)))) == int(count)

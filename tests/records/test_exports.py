@@ -9,9 +9,7 @@ from types import ModuleType
 
 def test_all_is_complete_and_names_nothing_twice() -> None:
     records = importlib.import_module("offswitch.records")
-    offered = {
-        name for name, value in vars(records).items() if name[0] != "_" and not isinstance(value, ModuleType)
-    }
+    offered = {name for name, value in vars(records).items() if name[0] != "_" and not isinstance(value, ModuleType)}
     assert set(records.__all__) == offered
     assert len(records.__all__) == len(offered)
 

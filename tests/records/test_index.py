@@ -22,6 +22,7 @@ from offswitch.records import (
     RunPaths,
     RunStore,
     RunView,
+    StorageError,
     SuspicionObserved,
     artifacts_of,
 )
@@ -154,9 +155,7 @@ def test_what_was_never_measured_is_missing_and_not_zero(tmp_path: Path) -> None
 def test_a_monitor_that_failed_has_no_score(tmp_path: Path) -> None:
     failed = SuspicionObserved(step=1, call_id="c", monitor="m", score=0.0, error="timed out")
     one_episode(tmp_path / "RUN", failed)
-    assert table(tmp_path / "RUN", "SELECT score, error FROM suspicions") == [
-        {"score": None, "error": "timed out"}
-    ]
+    assert table(tmp_path / "RUN", "SELECT score, error FROM suspicions") == [{"score": None, "error": "timed out"}]
 
 
 def test_an_invalid_episode_says_why(tmp_path: Path) -> None:
@@ -340,3 +339,26 @@ def test_a_database_that_is_none_of_ours_is_rebuilt(run: Path) -> None:
 def test_the_index_of_an_empty_run_is_empty(tmp_path: Path) -> None:
     make_run(tmp_path / "RUN", [])
     assert dump(tmp_path / "RUN") == []
+
+
+def test_an_index_that_can_no_longer_be_written_says_so_and_is_rebuilt_later(run: Path) -> None:
+    before, paths = dump(run), RunPaths(run)
+    index = RunIndex.open(RunView.open(run))
+    index.connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match=r"index .*readonly"):
+        index.add("e1")
+    with pytest.raises(StorageError, match=r"index .*readonly"):
+        index.close()
+    index.close()
+    index.connection.close()
+    paths.index_digest.unlink()
+    assert dump(run) == before
+
+
+def test_a_digest_that_cannot_be_written_at_the_end_is_a_storage_error(run: Path) -> None:
+    index = RunIndex.open(RunView.open(run))
+    index.add("e1")
+    RunPaths(run).index_digest.unlink()
+    RunPaths(run).index_digest.mkdir()
+    with pytest.raises(StorageError, match="Is a directory"):
+        index.close()

@@ -103,9 +103,7 @@ def test_threads_write_one_chain(tmp_path: Path) -> None:
     seen: list[int] = []
     with Ledger(tmp_path / "e.jsonl") as ledger:
         ledger.subscribe(lambda record: seen.append(record.seq))
-        threads = [
-            threading.Thread(target=lambda: [ledger.append(milestone(i)) for i in range(50)]) for _ in range(8)
-        ]
+        threads = [threading.Thread(target=lambda: [ledger.append(milestone(i)) for i in range(50)]) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -150,9 +148,7 @@ def failing(number: int) -> Fault:
     return fault
 
 
-@pytest.mark.parametrize(
-    "fault", [short, failing(errno.ENOSPC), failing(errno.EIO)], ids=["short", "full", "broken"]
-)
+@pytest.mark.parametrize("fault", [short, failing(errno.ENOSPC), failing(errno.EIO)], ids=["short", "full", "broken"])
 def test_f3_after_a_failed_write_the_ledger_stops_and_earlier_records_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:

@@ -49,9 +49,7 @@ def manifest() -> RunManifest:
 
 
 @given(anchors=st.dictionaries(st.sampled_from(["a", "b", "c"]), models(EpisodeAnchor)))
-def test_what_is_saved_is_loaded(
-    tmp_path_factory: pytest.TempPathFactory, anchors: dict[str, EpisodeAnchor]
-) -> None:
+def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, anchors: dict[str, EpisodeAnchor]) -> None:
     path = tmp_path_factory.mktemp("run") / "manifest.json"
     saved = save_manifest(path, manifest().model_copy(update={"episodes": anchors}))
     loaded = load_manifest(path)
@@ -80,6 +78,16 @@ def test_each_flipped_byte_is_found(tmp_path: Path, mask: int) -> None:
         path.write_bytes(content[:offset] + bytes([content[offset] ^ mask]) + content[offset + 1 :])
         with pytest.raises((ChainError, SchemaError), match=r"manifest.json: "):
             load_manifest(path)
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"\n", b" "), (b":", b": "), (b"1}", b"1.0}"), (b'"e1"', b'"\\u00651"')])
+def test_bytes_that_mean_the_same_are_still_not_those_that_were_written(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "manifest.json"
+    save_manifest(path, manifest())
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+    with pytest.raises((ChainError, SchemaError), match=r"manifest\.json: "):
+        load_manifest(path)
 
 
 def test_a_broken_manifest_names_the_command_that_helps(tmp_path: Path) -> None:

@@ -38,9 +38,7 @@ def is_unicode(text: str) -> bool:
 
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-def test_every_event_is_read_back_as_it_was_handed_to_observers(
-    kind: type[BaseModel], data: st.DataObject
-) -> None:
+def test_every_event_is_read_back_as_it_was_handed_to_observers(kind: type[BaseModel], data: st.DataObject) -> None:
     """Replaying a ledger from disk equals having been there, whatever the agent made the event hold."""
     record, line = as_written(Record(3, 7, 9, GENESIS, data.draw(models(kind))), None)
     assert decode(line, "here") == record

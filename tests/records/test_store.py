@@ -97,9 +97,7 @@ def test_f10_a_file_system_that_refuses_locks_is_named(tmp_path: Path, monkeypat
         begun(tmp_path / "RUN")
 
 
-def test_f10_a_file_system_that_grants_every_lock_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_f10_a_file_system_that_grants_every_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some network file systems do: two runs would write into each other."""
 
     def granted(_fd: int, _operation: int) -> None:
@@ -110,9 +108,7 @@ def test_f10_a_file_system_that_grants_every_lock_is_named(
         begun(tmp_path / "RUN")
 
 
-@pytest.mark.parametrize(
-    ("number", "said"), [(2, "has no working locks .*Input/output error"), (1, "has no working")]
-)
+@pytest.mark.parametrize(("number", "said"), [(2, "has no working locks .*Input/output error"), (1, "has no working")])
 def test_f10_locks_that_fail_in_an_unknown_way_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
 ) -> None:
@@ -180,6 +176,13 @@ def test_a_directory_with_something_in_it_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"already holds thesis.tex; choose another --out"):
         begun(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.tex"]
+
+
+def test_a_directory_with_something_in_a_folder_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "episodes").mkdir()
+    (tmp_path / "episodes" / "e1.jsonl").write_text("")
+    with pytest.raises(StorageError, match="already holds episodes"):
+        begun(tmp_path)
 
 
 def test_a_spec_that_is_not_ours_is_not_overwritten(tmp_path: Path) -> None:
@@ -262,9 +265,7 @@ def test_damage_is_not_taken_for_a_crash(tmp_path: Path) -> None:
         write(ledger, [opened("e2"), call(1), call(2), call(3)])
     content = ledger.path.read_bytes()
     ledger.path.write_bytes(content.replace(b"echo 1", b"echo 9"))
-    with pytest.raises(
-        ChainError, match=r"record 1: was changed .*damage, not a crash; `offswitch verify"
-    ) as caught:
+    with pytest.raises(ChainError, match=r"record 1: was changed .*damage, not a crash; `offswitch verify") as caught:
         RunStore.resume(root)
     assert caught.value.record == 1
     RunStore.open(root)
@@ -319,9 +320,7 @@ SEAL = EpisodeSealed(valid=True, steps=0, score=None, usage={})
     ],
     ids=["unended", "headless", "other episode", "other run", "missing artifact"],
 )
-def test_what_is_not_a_whole_episode_of_this_run_is_not_sealed(
-    tmp_path: Path, events: list[object], said: str
-) -> None:
+def test_what_is_not_a_whole_episode_of_this_run_is_not_sealed(tmp_path: Path, events: list[object], said: str) -> None:
     store = begun(tmp_path / "RUN")
     ledger = store.open_ledger("e1")
     write(ledger, events)  # type: ignore[arg-type] # events of several types

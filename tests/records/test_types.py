@@ -79,9 +79,7 @@ def test_times_are_left_out_of_what_repeats() -> None:
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)
 @settings(max_examples=25)
 @given(data=st.data())
-def test_events_that_differ_in_volatile_fields_only_repeat_each_other(
-    kind: type[Model], data: st.DataObject
-) -> None:
+def test_events_that_differ_in_volatile_fields_only_repeat_each_other(kind: type[Model], data: st.DataObject) -> None:
     one, other = data.draw(models(kind)), data.draw(models(kind))
     later = one.model_copy(update={name: getattr(other, name) for name in kind.volatile_fields})
     assert later.repeatable() == one.repeatable()

@@ -203,9 +203,7 @@ def test_an_anchor_that_tells_another_story_than_its_ledger_is_found(run: Path) 
     """Also where somebody computed the root again."""
     manifest = load_manifest(run / "manifest.json")
     forged = manifest.episodes["e1"].model_copy(update={"subject": "oracle"})
-    save_manifest(
-        run / "manifest.json", manifest.model_copy(update={"episodes": manifest.episodes | {"e1": forged}})
-    )
+    save_manifest(run / "manifest.json", manifest.model_copy(update={"episodes": manifest.episodes | {"e1": forged}}))
     found = only(verify(run))
     assert (found.kind, found.episode) == ("manifest", "e1")
 
@@ -298,9 +296,7 @@ def test_f12_a_manifest_of_another_schema_version_is_refused_and_named(run: Path
 
 
 @pytest.mark.parametrize("version", [0, 2])
-def test_f12_verdicts_of_another_schema_version_are_refused_though_their_digest_fits(
-    run: Path, version: int
-) -> None:
+def test_f12_verdicts_of_another_schema_version_are_refused_though_their_digest_fits(run: Path, version: int) -> None:
     path = RunPaths(run).verdict_file("v2", "e1")
     with_version(path, version)
     manifest = load_manifest(run / "manifest.json")
@@ -330,9 +326,7 @@ def test_a_directory_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    list(
-        itertools.combinations(["episodes/e1.jsonl", "episodes/e2.jsonl", "spec.yaml", "verdicts/v2/e1.json"], 2)
-    ),
+    list(itertools.combinations(["episodes/e1.jsonl", "episodes/e2.jsonl", "spec.yaml", "verdicts/v2/e1.json"], 2)),
 )
 def test_two_damages_are_both_named(run: Path, one: str, other: str) -> None:
     """The first does not hide the second."""
