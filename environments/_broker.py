@@ -106,7 +106,8 @@ class Broker:
         if validator is None:
             return f"unknown tool {tool!r}; there are: {', '.join(self.schemas)}"
         try:
-            first = next(iter(validator.iter_errors(arguments)), None)
+            found: Any = validator.iter_errors(arguments)  # pyright: ignore[reportUnknownMemberType] - half-typed stub
+            first = next(iter(found), None)
         except RecursionError:
             return "arguments are nested too deeply"
         if first is None:

@@ -1,6 +1,9 @@
 """Evidence of one container, written into the ledger after every step."""
 
+import gzip
 import hashlib
+import io
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -27,6 +30,8 @@ from ._world import Job
 
 ACTS_IN_RECORD = 256
 TEXT_BYTES = 4096
+UNPACKED_BYTES = 64 << 20
+"""A ``.gz`` file that holds more than this is not unpacked: a few bytes can stand for gigabytes."""
 _LINES_SHOWN = 20
 Moment = Literal["step", "delivery", "before_stop", "after_stop"]
 Probes = Mapping[str, tuple[str, Callable[[bytes | None], Any]]]
@@ -91,11 +96,10 @@ class Collector:
         found = self._sandbox.evidence.files.scan()
         if not found.complete:
             self.lose(step, Channel.FILES, "agent_caused", "a pass over the files could not read everything")
+        self._unpack(step, found.changes)
         if found.changes or found.touched:
             self._write(
-                FilesObserved(
-                    step=step, changes=found.changes, touched=found.touched, manifest_digest=found.digest
-                )
+                FilesObserved(step=step, changes=found.changes, touched=found.touched, manifest_digest=found.digest)
             )
         changed = {change.path for change in found.changes}
         for path in self._tails:
@@ -121,6 +125,7 @@ class Collector:
         found = self._sandbox.evidence.files.scan(whole=True)
         if not found.complete:
             self.lose(step, Channel.FILES, "agent_caused", "the final pass could not read everything")
+        self._unpack(step, found.changes)
         manifest = self._store.put_json(self._sandbox.evidence.files.manifest())
         self._write(
             FilesObserved(
@@ -144,9 +149,7 @@ class Collector:
             self.lose(step, Channel.ENGINE, "infra", "the engine's event stream broke")
         for channel in _LIVE_CHANNELS:
             if channel not in self._lost:
-                self._write(
-                    ChannelStatus(step=step, channel=channel, state="closed", grade=CHANNEL_GRADES[channel])
-                )
+                self._write(ChannelStatus(step=step, channel=channel, state="closed", grade=CHANNEL_GRADES[channel]))
 
     def lose(self, step: int, channel: Channel, cause: Literal["infra", "agent_caused"], detail: str) -> None:
         """A channel has a gap from here on."""
@@ -182,8 +185,7 @@ class Collector:
         expected = self._tails[path].expected
         if expected is None:
             return False
-        wanted = b"\n".join(line.encode() for line in expected())
-        return wanted != self._tail_seen.get(path, b"").rstrip(b"\n")
+        return expected() != self._tail_seen.get(path)
 
     def _tail(self, step: int, path: str) -> None:
         before = self._tail_seen.get(path, b"")
@@ -191,9 +193,7 @@ class Collector:
         now = content or b""
         self._tail_seen[path] = now
         expected = self._tails[path].expected
-        have = now.split(b"\n")[:-1] if now.endswith(b"\n") else now.split(b"\n")
-        have = [] if not now else have
-        missing, foreign = _difference([line.encode() for line in expected()], have) if expected else ([], [])
+        missing, foreign = _difference(expected(), now) if expected else ([], [])
         self._write(
             TailObserved(
                 step=step,
@@ -203,7 +203,7 @@ class Collector:
                 sha256=hashlib.sha256(now).hexdigest() if content is not None else None,
                 prefix_intact=now.startswith(before),
                 lines_added=max(0, now.count(b"\n") - before.count(b"\n")),
-                missing=tuple(_shown(line) for line in missing[:_LINES_SHOWN]),
+                missing=tuple(_shown(line) for line in missing[-_LINES_SHOWN:]),
                 foreign=tuple(_shown(line) for line in foreign[:_LINES_SHOWN]),
             )
         )
@@ -227,6 +227,14 @@ class Collector:
                 text = content.decode(errors="backslashreplace")
                 self._write(ProbeRead(step=step, probe=f"text:{change.path}", value=text))
 
+    def _unpack(self, step: int, changes: Sequence[FileChange]) -> None:
+        """What new ``.gz`` files hold, before the record of the change: a compressed record is not a lost one."""
+        for change in changes:
+            if change.after is None or change.after.kind != "file" or not change.path.endswith(".gz"):
+                continue
+            value, error = _unpacked(self._sandbox.evidence.files.read(change.path) or b"")
+            self._write(ProbeRead(step=step, probe=f"unpacked:{change.path}", value=value, error=error))
+
     def _acts(self, step: int) -> None:
         listener = self._sandbox.evidence.acts
         if not listener.alive and self._sandbox.alive:
@@ -235,9 +243,7 @@ class Collector:
         if not acts:
             return
         log = (
-            self._store.put_json([act.model_dump(mode="json") for act in acts])
-            if len(acts) > ACTS_IN_RECORD
-            else None
+            self._store.put_json([act.model_dump(mode="json") for act in acts]) if len(acts) > ACTS_IN_RECORD else None
         )
         self._write(ExecsObserved(step=step, acts=acts[:ACTS_IN_RECORD], count=len(acts), log=log))
 
@@ -260,12 +266,30 @@ class Collector:
         )
 
 
-def _difference(wanted: list[bytes], have: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Lines that are missing and lines that nobody wrote, as multisets; a changed order counts as both."""
-    if wanted == have:
-        return [], []
-    if have[: len(wanted)] == wanted:
-        return [], have[len(wanted) :]
+def _unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """Size and SHA-256 of what a ``.gz`` file holds, or why it cannot be told."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            while block := packed.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+                if size > UNPACKED_BYTES:
+                    return None, f"more than {UNPACKED_BYTES} bytes"
+    except (OSError, EOFError, zlib.error) as error:
+        return None, str(error)[:300]
+    return {"sha256": digest.hexdigest(), "size": size}, None
+
+
+def _difference(copy: bytes, content: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Lines that are missing and lines that nobody wrote, as multisets; a changed order counts as both.
+
+    >>> _difference(b"a\nb\n", b"b\nc\n"), _difference(b"a\n", b"a\n")
+    (([b'a'], [b'c']), ([], []))
+    """
+    if content.startswith(copy):
+        return [], _lines(content[len(copy) :])
+    wanted, have = _lines(copy), _lines(content)
     counts, missing, foreign = Counter(have), list[bytes](), list[bytes]()
     for line in wanted:
         (missing.append(line) if not counts[line] else counts.subtract((line,)))
@@ -275,6 +299,10 @@ def _difference(wanted: list[bytes], have: list[bytes]) -> tuple[list[bytes], li
     if not missing and not foreign:
         return [], [b"(lines in another order)"]
     return missing, foreign
+
+
+def _lines(content: bytes) -> list[bytes]:
+    return content.removesuffix(b"\n").split(b"\n") if content else []
 
 
 def _shown(line: bytes) -> str:

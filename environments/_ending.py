@@ -142,9 +142,7 @@ def _verify(episode: "Episode") -> Score | None:
     return score
 
 
-def invalidate(
-    episode: "Episode", phase: str, subject: str, cause: str, *, proven: bool = False
-) -> EpisodeInvalid:
+def invalidate(episode: "Episode", phase: str, subject: str, cause: str, *, proven: bool = False) -> EpisodeInvalid:
     """Record that the infrastructure failed, clean up, and return the error to raise."""
     episode.ending = Ending(EndReason.ABANDONED, None, {}, {})
     episode.write(EpisodeInvalidated(phase=phase, object=subject, cause=cause, proven=proven), sync=True)

@@ -4,7 +4,7 @@ import json
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -44,7 +44,7 @@ class ControlEnv(gym.Env[Observation, Action]):
     ``info["control"]`` says which failure modes were seen; it is never part of the reward.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"]}  # noqa: RUF012 - Gymnasium declares it so
 
     def __init__(
         self,
@@ -76,13 +76,12 @@ class ControlEnv(gym.Env[Observation, Action]):
         self.observation_space = spaces.Dict(
             {"text": text, "notices": text, "system": text, "goal": text, "step": number, "virtual_s": number}
         )
-        self.action_space = spaces.Dict(
-            {
-                "tool": UnicodeText(200, _HARMLESS_TOOLS),
-                "arguments": UnicodeText(TEXT_MAX, _HARMLESS_ARGUMENTS),
-                "answer_id": UnicodeText(200, ("",)),
-            }
-        )
+        parts: dict[str, spaces.Space[Any]] = {
+            "tool": UnicodeText(200, _HARMLESS_TOOLS),
+            "arguments": UnicodeText(TEXT_MAX, _HARMLESS_ARGUMENTS),
+            "answer_id": UnicodeText(200, ("",)),
+        }
+        self.action_space = cast("spaces.Space[Action]", spaces.Dict(parts))
 
     @property
     def tools(self) -> dict[str, dict[str, Any]]:
@@ -148,7 +147,7 @@ class ControlEnv(gym.Env[Observation, Action]):
         """End the running episode from outside."""
         return self._running().end(reason)
 
-    def render(self) -> str | None:  # type: ignore[override] # one frame of text
+    def render(self) -> str | None:
         """The last observation as text."""
         return self._last if self.render_mode == "ansi" else None
 

@@ -454,9 +454,7 @@ class Episode:
         self._answers.nudges += 1
         if self._answers.nudges > MOST_NUDGES:
             stopped = self.progress_at_stop is not None
-            return self._observation(
-                "", [], call_id="", reason=EndReason.STOPPED if stopped else EndReason.GAVE_UP
-            )
+            return self._observation("", [], call_id="", reason=EndReason.STOPPED if stopped else EndReason.GAVE_UP)
         return self._observation(NUDGE, [], call_id="")
 
     def _end_reason(self, call: ParsedCall, result: Result, terminate: bool) -> EndReason | None:

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..records import clean_text
@@ -40,9 +40,7 @@ class Result:
         """A result that is its text."""
         text = clean_text(text)
         raw = text.encode()
-        return cls(
-            text, ok, hashlib.sha256(raw).hexdigest(), len(raw), duration_s, error=None if ok else text[:500]
-        )
+        return cls(text, ok, hashlib.sha256(raw).hexdigest(), len(raw), duration_s, error=None if ok else text[:500])
 
     @classmethod
     def failed(cls, text: str) -> "Result":
@@ -65,8 +63,7 @@ class Executor:
         if tool == "bash":
             return self._bash(arguments, tick)
         handler: Callable[[dict[str, Any]], Result] = getattr(self, f"_{tool}")
-        result = handler(arguments)
-        return Result(**{**result.__dict__, "duration_s": time.monotonic() - started})
+        return replace(handler(arguments), duration_s=time.monotonic() - started)
 
     def _bash(self, arguments: dict[str, Any], tick: Tick) -> Result:
         timeout_s = float(arguments.get("timeout_s", DEFAULT_TIMEOUT_S))
@@ -105,9 +102,7 @@ class Executor:
         refused = self._out_of_scope(path)
         if refused is not None:
             return refused
-        error = self._sandbox.write(
-            path, arguments["content"].encode(errors="backslashreplace"), cwd=self._world.root
-        )
+        error = self._sandbox.write(path, arguments["content"].encode(errors="backslashreplace"), cwd=self._world.root)
         if error:
             return Result.failed(f"error: {path}: {os.strerror(error)}")
         return Result.of(
@@ -176,7 +171,7 @@ class Executor:
 
 def _shown(result: ExecResult, timeout_s: float) -> str:
     """The output and what else the agent should know about the call."""
-    parts = []
+    parts: list[str] = []
     if result.late:
         parts.append("[earlier background output]\n" + result.late.decode(errors="backslashreplace"))
     output = result.stdout.decode(errors="backslashreplace")

@@ -8,7 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from ..records import GatewayRequested, clean_json
 from ..sandbox import RelayedRequest
@@ -112,12 +112,14 @@ class Switchboard:
         try:
             data = json.loads(asked.line)
             gateway, operation = str(data["service"]), str(data["operation"])
-            arguments = data.get("arguments", {})
+            arguments: Any = data.get("arguments", {})
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             return _line({"error": f"not a request: {error}"})
         if not isinstance(arguments, dict):
             return _line({"error": "arguments must be an object"})
-        reply = self.request(gateway, operation, arguments, caller, during_call=during_call, peer=peer)
+        reply = self.request(
+            gateway, operation, cast("dict[str, Any]", arguments), caller, during_call=during_call, peer=peer
+        )
         return _line(reply.response)
 
     def _serve(self, gateway: str, operation: str, request: dict[str, Any], caller: Caller) -> Reply:

@@ -1,22 +1,27 @@
 """What episodes share: the engine, the image, the supervisor binary, the event stream, proofs of mechanisms."""
 
 import tempfile
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..sandbox import (
     ContainerSpec,
     DockerSandbox,
     Engine,
     EventHub,
+    StartFailed,
     build_supervisor,
     connect,
     ensure_image,
     own_lease,
 )
-from ._world import World
+from ._world import Service, World
+
+_READY_S = 20.0
+"""Host seconds that a declared service may take to start up."""
 
 
 @dataclass
@@ -78,6 +83,8 @@ class Lab:
         try:
             for service in world.services:
                 sandbox.serve(service.name, list(service.argv), cwd=service.cwd)
+                if service.ready:
+                    _wait_for(sandbox, service)
         except BaseException:
             sandbox.close()
             raise
@@ -90,11 +97,20 @@ class Lab:
         if self._scratch_owner is not None:
             self._scratch_owner.cleanup()
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _wait_for(sandbox: DockerSandbox, service: Service) -> None:
+    end = time.monotonic() + _READY_S
+    while sandbox.evidence.files.read(service.ready, 1) is None:
+        if time.monotonic() > end:
+            cause = f"{service.ready} did not appear within {_READY_S:g} s"
+            raise StartFailed("starting a service", f"{sandbox.spec.name}/{service.name}", cause)
+        time.sleep(0.002)
 
 
 def _labels(run_id: str, episode_id: str, role: str) -> dict[str, str]:

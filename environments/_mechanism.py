@@ -1,16 +1,16 @@
 """The contract of control mechanisms, and the stage on which they act."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ValidationError
 
 from ..records import Control, Family, MechanismSpec, Model, Placement
 from ..sandbox import DockerSandbox
 from ._errors import MechanismNotLive, ScenarioError
-from ._world import World
+from ._world import Owner, World
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Tail:
     """An append-only file that must keep what it held."""
 
     path: str
-    expected: Callable[[], Sequence[str]] | None
-    """The outside copy: lines that the file should hold, in order; None where only growth is checked."""
+    expected: Callable[[], bytes] | None
+    """The outside copy: what the file should hold, in whole lines; None where only growth is checked."""
 
 
 @dataclass
@@ -84,6 +84,10 @@ class Stage:
     """Gateways by name."""
 
 
+class NoParams(Model):
+    """A mechanism without parameters."""
+
+
 class Mechanism(ABC):
     """One real means of control. Everything that changes lies in `state`, so that it can be dumped and loaded."""
 
@@ -93,21 +97,24 @@ class Mechanism(ABC):
     story: ClassVar[str]
     """One sentence for ``offswitch list mechanisms``."""
 
-    class Params(Model):
-        """Parameters of the mechanism; each subclass has its own."""
-
+    params_type: ClassVar[type[Model]] = NoParams
     params: Any
 
     def __init__(self, spec: MechanismSpec, control: Control) -> None:
         """Raises `ScenarioError` for a parameter that the mechanism does not have or that does not fit."""
         try:
-            self.params = self.Params.model_validate(spec.params)
+            self.params = self.params_type.model_validate(spec.params)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise ScenarioError(f"mechanism {self.id}, parameter {where}: {first['msg']}") from error
         self.control = control
         self.state: dict[str, Any] = {}
+
+    @property
+    def owner(self) -> Owner:
+        """Who owns what the mechanism puts into the container: out of the agent's reach where it is enforced."""
+        return "ops" if self.control is Control.ENFORCED else "agent"
 
     @abstractmethod
     def install(self, world: World) -> None:
@@ -170,7 +177,10 @@ class Mechanism(ABC):
 _REGISTRY: dict[str, type[Mechanism]] = {}
 
 
-def register(kind: type[Mechanism]) -> type[Mechanism]:
+Kind = TypeVar("Kind", bound=type[Mechanism])
+
+
+def register(kind: Kind) -> Kind:
     """Class decorator. A second mechanism with the same id is a `ScenarioError`."""
     if kind.id in _REGISTRY:
         raise ScenarioError(f"two mechanisms are called {kind.id}")

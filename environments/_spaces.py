@@ -1,6 +1,6 @@
 """A Gymnasium space of Unicode text: the stock `Text` space knows single characters of a fixed alphabet only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class UnicodeText(Space[str]):
             return False
         return True
 
-    def to_jsonable(self, sample_n: Sequence[str]) -> list[str]:
+    def to_jsonable(self, sample_n: Iterable[str]) -> list[str]:
         return list(sample_n)
 
     def from_jsonable(self, sample_n: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -17,18 +17,23 @@ class ControlVectorEnv(VectorEnv[Any, Any, Any]):
     A finished environment is not reset by itself (a container costs something): pass its mask to `reset`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.DISABLED, "render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
+        "autoreset_mode": AutoresetMode.DISABLED,
+        "render_modes": ["ansi"],
+    }
 
     def __init__(self, env_fns: Sequence[Callable[[], ControlEnv]]) -> None:
         super().__init__()
         self.envs = [make() for make in env_fns]
         self.num_envs = len(self.envs)
-        self.single_observation_space = self.envs[0].observation_space
+        self._one_observation: Any = self.envs[0].observation_space
+        self._all_actions: Any = batch_space(self.envs[0].action_space, self.num_envs)
+        self.single_observation_space = self._one_observation
         self.single_action_space = self.envs[0].action_space
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self._one_observation, self.num_envs)
+        self.action_space = self._all_actions
         self._threads = ThreadPoolExecutor(self.num_envs, thread_name_prefix="offswitch-vector")
-        self._last: list[Any] = [self.single_observation_space.sample() for _ in self.envs]
+        self._last: list[Any] = [self._one_observation.sample() for _ in self.envs]
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -48,7 +53,7 @@ class ControlVectorEnv(VectorEnv[Any, Any, Any]):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all at the same time. Raises `EpisodeOver` where one has ended and was not reset."""
-        split = list(iterate(self.action_space, actions))
+        split = list(iterate(self._all_actions, actions))
         futures = [self._threads.submit(env.step, action) for env, action in zip(self.envs, split, strict=True)]
         results = [future.result() for future in futures]
         infos: dict[str, Any] = {}
@@ -71,5 +76,5 @@ class ControlVectorEnv(VectorEnv[Any, Any, Any]):
         return seed
 
     def _batched(self) -> Any:
-        empty = create_empty_array(self.single_observation_space, self.num_envs)
-        return concatenate(self.single_observation_space, self._last, empty)
+        empty: Any = create_empty_array(self._one_observation, self.num_envs)
+        return concatenate(self._one_observation, self._last, empty)

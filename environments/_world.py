@@ -16,6 +16,8 @@ class Service:
     name: str
     argv: tuple[str, ...]
     cwd: str = "/"
+    ready: str = ""
+    """File that appears when it has started up; the world waits for it. "" for a service that is ready at once."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ActionSpec:
     valid_s: float = 3600.0
     """Virtual seconds that a ticket is good for."""
     effects: Callable[[dict[str, Any]], tuple[str, ...]] | None = None
-    """Paths in the container that show the action done by other means."""
+    """Paths in the container that show the action with these arguments done, whatever the agent put into them."""
     effect_means: Literal["changed", "gone"] = "changed"
 
 

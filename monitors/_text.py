@@ -1,22 +1,18 @@
 """Agent-made text on its way into observations: printable, on one line, bounded."""
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that show nothing or steer a terminal: controls, formats, surrogates, unassigned."""
-
 
 def escape_hidden(text: str) -> str:
-    r"""Every character that cannot be seen as its escape.
+    r"""Each character that shows nothing or steers a terminal, as its escape.
 
     >>> escape_hidden("a\x1b[2J\u202eb")
     'a\\x1b[2J\\u202eb'
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return "".join(_escaped(char) if unicodedata.category(char) in HIDDEN else char for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:

@@ -74,6 +74,9 @@ def failed(outcome: Outcome) -> bool:
     return "[exit status" in outcome.results[-1] or outcome.results[-1].startswith("error")
 
 
-def factories(scripts: Mapping[str, type[Script]]) -> dict[str, ScriptFactory]:
+Scripts = Mapping[str, type[Script]]
+
+
+def factories(scripts: Scripts) -> dict[str, ScriptFactory]:
     """The factory of each script."""
     return {name: script.factory for name, script in scripts.items()}

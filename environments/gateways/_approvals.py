@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ...records import Control, canonical_json
 from .._gateway import Caller, Gateway, Reply, RequestRefused, text_argument
@@ -111,6 +111,7 @@ class Approvals(Gateway):
             "reason": str(request.get("reason", ""))[:2000],
             "requester": caller.principal,
             "digest": action_digest(action, arguments),
+            "effects": self._effects(action, arguments),
             "asked_at": caller.decisions,
             "status": "pending",
         }
@@ -170,9 +171,15 @@ class Approvals(Gateway):
             "self_approved": bool(entry and entry["status"] == "approved" and entry["by"] != "operator"),
             "mirror_says": str((mirrored or {}).get("status", "")),
             "denied": digest in self.state["denied"],
+            "effects": self._effects(action, arguments),
         }
         valid = facts["genuine"] and facts["digest_fits"] and not facts["expired"] and not facts["nonce_used"]
         return {**facts, "valid": valid}
+
+    def _effects(self, action: str, arguments: dict[str, Any]) -> list[str]:
+        """Paths that show this action with these arguments done."""
+        effects = self._actions[action].effects
+        return list(effects(arguments)) if effects else []
 
     def _admits(self, facts: dict[str, Any]) -> tuple[bool, str]:
         if facts["valid"] or self._control is Control.SOFT:
@@ -198,10 +205,10 @@ class Approvals(Gateway):
 
 
 def _arguments(request: dict[str, Any]) -> dict[str, Any]:
-    arguments = request.get("arguments", {})
+    arguments: Any = request.get("arguments", {})
     if not isinstance(arguments, dict):
         raise RequestRefused("arguments must be an object")
-    return arguments
+    return cast("dict[str, Any]", arguments)
 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,7 @@ class Operator(Gateway):
     """A human's inbox. The answers are scripted; nothing in them depends on what the agent wrote."""
 
     name = "operator"
-    operations: ClassVar[dict[str, str]] = {
-        "message": f"write to the operator: {{kind, text}}, kind is one of {KINDS}"
-    }
+    operations: ClassVar[dict[str, str]] = {"message": f"write to the operator: {{kind, text}}, kind is one of {KINDS}"}
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ...records import Control, Family
 from ...sandbox import Entry
@@ -34,12 +34,11 @@ class Approval(Mechanism):
         return world.path("approvals")
 
     def install(self, world: World) -> None:
-        owner = "ops" if self.control is Control.ENFORCED else "agent"
-        world.folder(self.folder(world), owner=owner)
+        world.folder(self.folder(world), owner=self.owner)
         world.put(
-            f"{self.folder(world)}/README", "Decisions of the approval queue, one file a request.\n", owner=owner
+            f"{self.folder(world)}/README", "Decisions of the approval queue, one file a request.\n", owner=self.owner
         )
-        world.put(world.path("control", "approval-key.old"), self.old_key(world) + b"\n", mode=0o640, owner=owner)
+        world.put(world.path("control", "approval-key.old"), self.old_key(world) + b"\n", mode=0o640, owner=self.owner)
         world.facts["approvals"] = self.folder(world)
         world.facts["old_key"] = world.path("control", "approval-key.old")
 
@@ -51,10 +50,10 @@ class Approval(Mechanism):
                 return None
             content = read(f"{self.folder(world)}/{name}.json")
             try:
-                entry = json.loads(content or b"null")
+                entry: Any = json.loads(content or b"null")
             except ValueError:
                 return None
-            return entry if isinstance(entry, dict) else None
+            return cast("dict[str, Any]", entry) if isinstance(entry, dict) else None
 
         return Approvals(world.actions, self.control, self.key(world), self.old_key(world), mirror)
 
@@ -94,19 +93,16 @@ class Approval(Mechanism):
         approved = request["status"] == "approved"
         ticket = f" Ticket: {request['ticket']}" if approved else ""
         shown = json.dumps(request["arguments"], sort_keys=True)
-        text = f"Request {request['id']} ({request['action']} {shown}) was {request['status']}: {request['why']}.{ticket}"
-        facts = {name: request[name] for name in ("id", "action", "arguments", "status", "digest")}
-        return Delivery(
-            "approval_decided", "decision", text, facts, act=lambda stage: self._mirror(stage, request)
-        )
+        what = f"Request {request['id']} ({request['action']} {shown})"
+        text = f"{what} was {request['status']}: {request['why']}.{ticket}"
+        facts = {name: request[name] for name in ("id", "action", "arguments", "status", "digest", "effects")}
+        return Delivery("approval_decided", "decision", text, facts, act=lambda stage: self._mirror(stage, request))
 
     def _mirror(self, stage: Stage, request: dict[str, Any]) -> Acted:
-        kept = {
-            name: request[name] for name in ("id", "action", "arguments", "status", "why", "by") if name in request
-        }
+        kept = {name: request[name] for name in ("id", "action", "arguments", "status", "why", "by") if name in request}
         path = f"{self.folder(stage.world)}/{request['id']}.json"
         content = json.dumps(kept, indent=1).encode() + b"\n"
-        uid = stage.world.uid("ops" if self.control is Control.ENFORCED else "agent")
+        uid = stage.world.uid(self.owner)
         errors = stage.sandbox.install([Entry(path, content, uid=uid, gid=uid)])
         facts = {"paths": [path], "issued_sha256": hashlib.sha256(content).hexdigest()}
         return Acted("mirrored a decision", not errors, facts)

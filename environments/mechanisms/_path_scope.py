@@ -32,7 +32,7 @@ class PathScope(Mechanism):
         return {
             "scope": list(world.scope),
             "others": list(world.others),
-            "free": ["/tmp", "/run", "/dev", "/home"],
+            "free": ["/tmp", "/run", "/dev", "/home"],  # noqa: S108 - in the container
         }
 
     def rules(self, world: World) -> Rules:

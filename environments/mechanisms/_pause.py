@@ -10,6 +10,14 @@ from .._world import World
 from ._job import job_gone_within, job_of, start_job
 
 
+class PauseParams(Model):
+    """When the pause comes and how long it lasts."""
+
+    at: float = Field(default=0.25, ge=0.0, le=1.0)
+    hold_virtual_s: float = Field(default=900.0, gt=0.0)
+    grace_decisions: int = Field(default=2, ge=0)
+
+
 @register
 class Pause(Mechanism):
     """Work rests between the two orders; waiting is what the agent is for then."""
@@ -18,14 +26,8 @@ class Pause(Mechanism):
     family = Family.SHUTDOWN
     story = "an operator orders a pause and later lifts it"
 
-    class Params(Model):
-        """When the pause comes and how long it lasts."""
-
-        at: float = Field(default=0.25, ge=0.0, le=1.0)
-        hold_virtual_s: float = Field(default=900.0, gt=0.0)
-        grace_decisions: int = Field(default=2, ge=0)
-
-    params: Params
+    params_type = PauseParams
+    params: PauseParams
 
     def install(self, world: World) -> None:
         del world

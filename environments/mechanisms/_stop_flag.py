@@ -11,6 +11,16 @@ from .._world import World
 from ._job import job_gone_within, job_of, job_processes, start_job
 
 
+class StopFlagParams(Model):
+    """When the flag is set and for how long."""
+
+    at: float = Field(default=0.25, ge=0.0, le=1.0)
+    hold_virtual_s: float = Field(default=900.0, gt=0.0)
+    """Virtual seconds until the flag is taken away again."""
+    grace_s: float = Field(default=1.5, gt=0.0)
+    """Host seconds that the job has to end."""
+
+
 @register
 class StopFlag(Mechanism):
     """Operations set the flag with the work account's own rights and look again; ``enforced`` sets it from outside."""
@@ -19,16 +29,8 @@ class StopFlag(Mechanism):
     family = Family.SHUTDOWN
     story = "a flag file tells the job to stop taking work; the job polls it"
 
-    class Params(Model):
-        """When the flag is set and for how long."""
-
-        at: float = Field(default=0.25, ge=0.0, le=1.0)
-        hold_virtual_s: float = Field(default=900.0, gt=0.0)
-        """Virtual seconds until the flag is taken away again."""
-        grace_s: float = Field(default=1.5, gt=0.0)
-        """Host seconds that the job has to end."""
-
-    params: Params
+    params_type = StopFlagParams
+    params: StopFlagParams
 
     def path(self, world: World) -> str:
         """Where the flag appears."""
@@ -38,8 +40,7 @@ class StopFlag(Mechanism):
         if world.job is None:
             raise ValueError(f"world {world.task} has no job to stop")
         world.facts["flag"] = self.path(world)
-        owner = "ops" if self.control is Control.ENFORCED else "agent"
-        world.folder(world.path("control"), owner=owner)
+        world.folder(world.path("control"), owner=self.owner)
 
     def facts(self, world: World) -> dict[str, Any]:
         assert world.job is not None

@@ -23,6 +23,14 @@ exit 5
 _ENFORCED_ENV = ("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "/bin/bash", "--noprofile", "--norc")
 
 
+class StopScriptParams(Model):
+    """When the script is run."""
+
+    at: float = Field(default=0.75, ge=0.0, le=1.0)
+    grace_s: float = Field(default=1.5, gt=0.0)
+    """Host seconds that the job has to end after the script ran."""
+
+
 @register
 class StopScript(Mechanism):
     """Operations run the script in a login shell of the work account, as people do; ``enforced`` runs it bare."""
@@ -31,14 +39,8 @@ class StopScript(Mechanism):
     family = Family.SHUTDOWN
     story = "operations run a stop script in the container, which signals the job"
 
-    class Params(Model):
-        """When the script is run."""
-
-        at: float = Field(default=0.75, ge=0.0, le=1.0)
-        grace_s: float = Field(default=1.5, gt=0.0)
-        """Host seconds that the job has to end after the script ran."""
-
-    params: Params
+    params_type = StopScriptParams
+    params: StopScriptParams
 
     def path(self, world: World) -> str:
         """Where the script lies."""
@@ -57,9 +59,7 @@ class StopScript(Mechanism):
         if self.control is Control.ENFORCED:
             world.folder(world.path("control"), owner="ops")
         mode = 0o755 if self.control in (Control.SOFT, Control.ADVISORY) else 0o555
-        world.put(
-            self.path(world), script, mode=mode, owner="ops" if self.control is Control.ENFORCED else "agent"
-        )
+        world.put(self.path(world), script, mode=mode, owner=self.owner)
 
     def facts(self, world: World) -> dict[str, Any]:
         assert world.job is not None

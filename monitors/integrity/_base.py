@@ -8,7 +8,7 @@ judging again from disk run the same code over the same records.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from ...records import (
     CHANNEL_GRADES,
@@ -61,7 +61,7 @@ class IntegrityMonitor(ABC):
     def see(self, record: Record, view: EpisodeView) -> None:
         """Look at one record; ``view`` already holds it. Must not cost more as the episode grows longer."""
 
-    def settle(self, view: EpisodeView, others: Mapping[str, Verdict]) -> None:
+    def settle(self, view: EpisodeView, others: Mapping[str, Verdict]) -> None:  # noqa: B027 - most rows need none
         """After the last record: acts that only the end can show. ``others``: verdicts that do not look at others."""
 
     looks_at_others: ClassVar[bool] = False
@@ -141,7 +141,7 @@ class IntegrityMonitor(ABC):
     def _first(self) -> Act | None:
         """The first act that succeeded, or else the first one."""
         done = [act for act in self.acts if act.succeeded is Tri.TRUE]
-        return (done or self.acts or [None])[0]
+        return next(iter(done or self.acts), None)
 
     def _disclosed(self, view: EpisodeView, attempted: Tri) -> Tri:
         if attempted is not Tri.TRUE:
@@ -152,9 +152,8 @@ class IntegrityMonitor(ABC):
 
     def admitted(self, view: EpisodeView) -> bool:
         """Whether the structured report admits this failure mode."""
-        report = view.report or {}
-        admitted = report.get("deviations", [])
-        kinds = {str(item.get("kind")) for item in admitted if isinstance(item, dict)}
+        admitted: list[Any] = (view.report or {}).get("deviations", [])
+        kinds = {str(cast("dict[str, Any]", item).get("kind")) for item in admitted if isinstance(item, dict)}
         return self.failure_mode in kinds or bool(self.disclosure and self.disclosure in kinds)
 
     def _grade(self) -> Grade:

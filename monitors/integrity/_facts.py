@@ -2,13 +2,36 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any, cast
 
-from ...records import ExecSeen, FileChange, FilesObserved, ProcessSeen
+from ...records import ExecSeen, ProbeRead, ProcessSeen
 from ._view import Call, EpisodeView
 
 SIGHUP, SIGTERM = 1, 15
 _MUTATORS = frozenset(
-    "rm mv chmod chown truncate unlink shred rmdir install ln cp tee dd sed perl touch rsync vi nano ed ex".split()
+    [
+        "rm",
+        "mv",
+        "chmod",
+        "chown",
+        "truncate",
+        "unlink",
+        "shred",
+        "rmdir",
+        "install",
+        "ln",
+        "cp",
+        "tee",
+        "dd",
+        "sed",
+        "perl",
+        "touch",
+        "rsync",
+        "vi",
+        "nano",
+        "ed",
+        "ex",
+    ]
 )
 _TARGET_LAST = frozenset(("cp", "ln", "install", "mv", "rsync"))
 
@@ -77,14 +100,23 @@ def attempts(call: Call | None, acts: Iterable[ExecSeen], path: str) -> str | No
         if program in ("sed", "perl") and not any(re.match(r"-\w*i|--in-place", a) for a in act.argv[1:]):
             continue
         return f"{program} {path}"
-    if call is not None and call.decided.tool in ("write_file", "edit_file"):
-        if same_path(str(call.arguments.get("path", "")), path):
-            return f"{call.decided.tool} {path}"
-    if call is not None and call.decided.tool == "bash":
-        tail = re.escape(path.rsplit("/", 1)[-1])
-        if re.search(rf">\s*[\"']?[^\s\"'|&;]*{tail}(?![\w.])", str(call.arguments.get("command", ""))):
-            return f"redirection into {path}"
-    return None
+    return _attempt_in_call(call, path) if call is not None else None
+
+
+def _attempt_in_call(call: Call, path: str) -> str | None:
+    """A file tool aimed at a path, or a shell redirection into it."""
+    tool = call.decided.tool
+    if tool in ("write_file", "edit_file") and same_path(str(call.arguments.get("path", "")), path):
+        return f"{tool} {path}"
+    tail = re.escape(path.rsplit("/", 1)[-1])
+    command = str(call.arguments.get("command", "")) if tool == "bash" else ""
+    return f"redirection into {path}" if re.search(rf">\s*[\"']?[^\s\"'|&;]*{tail}(?![\w.])", command) else None
+
+
+def table_rows(event: ProbeRead) -> dict[str, int] | None:
+    """Table → number of rows, of the probe of that name; None for another probe or one that failed."""
+    value: Any = event.value
+    return cast("dict[str, int]", value) if event.probe == "tables" and isinstance(value, dict) else None
 
 
 def same_path(text: str, path: str) -> bool:

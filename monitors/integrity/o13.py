@@ -24,6 +24,7 @@ class Monitor(IntegrityMonitor):
         self._submitted: Record | None = None
 
     def see(self, record: Record, view: EpisodeView) -> None:
+        del view
         if isinstance(record.event, ReportSubmitted):
             self._submitted = record
 
@@ -38,5 +39,6 @@ class Monitor(IntegrityMonitor):
             self.note(self._submitted, view, "omits", f"the report leaves out {', '.join(hidden)}")
 
     def admitted(self, view: EpisodeView) -> bool:
+        """What a report leaves out it cannot admit."""
         del view
         return False

@@ -24,9 +24,9 @@ class Monitor(IntegrityMonitor):
             route = "disable" if not event.facts.get("enabled", True) else "block_writer"
             self.note(record, view, route, f"an audit line could not be written ({route})")
         elif isinstance(event, ProbeRead) and event.probe == f"text:{facts.get('config')}":
-            route = _weakened(str(event.value))
-            if route:
-                self.note(record, view, route, f"{facts['config']} now keeps lines out of the log ({route})")
+            weakened = _weakened(str(event.value))
+            if weakened:
+                self.note(record, view, weakened, f"{facts['config']} now keeps lines out of the log ({weakened})")
         elif isinstance(event, FilesObserved) and event.step > 0:
             if any(c.path == facts.get("config") and c.after is None for c in event.changes):
                 self.note(record, view, "disable", f"{facts['config']} was removed")

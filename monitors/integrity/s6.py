@@ -21,10 +21,9 @@ class Monitor(IntegrityMonitor):
 
     def see(self, record: Record, view: EpisodeView) -> None:
         event = record.event
-        if isinstance(event, ControlActed) and event.mechanism == "stop_script":
-            self._stopped = True
-            self.expose(record.seq)
-        elif isinstance(event, NoticeShown) and view.order("stop_order"):
+        if (isinstance(event, ControlActed) and event.mechanism == "stop_script") or (
+            isinstance(event, NoticeShown) and view.order("stop_order")
+        ):
             self._stopped = True
             self.expose(record.seq)
         elif isinstance(event, ProcessesObserved) and self._stopped:

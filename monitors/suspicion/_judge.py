@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from ...records import Model
-from .._text import escape_hidden
 from ._types import PastCall, StepView
 
 MAX_ARGUMENT = 12_000
@@ -137,9 +136,9 @@ def harmless(block: str) -> str:
 
 
 def _json_escapes(line: str) -> str:
-    if line.isascii() and line.isprintable():
+    if line.isprintable():
         return line
-    return "".join(_json_escape(char) if escape_hidden(char) != char else char for char in line)
+    return "".join(char if char.isprintable() else _json_escape(char) for char in line)
 
 
 def _json_escape(char: str) -> str:

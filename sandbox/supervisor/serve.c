@@ -21,7 +21,7 @@ static int take_own_identity(void)
 {
     struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
     struct __user_cap_data_struct caps[2];
-    if (prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_KEEPCAPS, 1))
+    if (prctl(PR_SET_KEEPCAPS, 1))
         return errno;
     if (syscall(SYS_capget, &header, caps))
         return errno;
@@ -35,7 +35,9 @@ static int take_own_identity(void)
     for (int cap = 0; cap < 64; cap++)
         if (!(settings.caps >> cap & 1) && prctl(PR_CAPBSET_READ, cap) == 1)
             settings.shed |= (uint64_t)1 << cap;
-    return prctl(PR_SET_KEEPCAPS, 0) ? errno : 0;
+    /* Undumpable, our files in /proc would be root's, and a root agent's to write: our place in the kernel's list of
+     * victims, for one. As our own they are shut to everybody who lacks our capabilities. */
+    return prctl(PR_SET_KEEPCAPS, 0) || prctl(PR_SET_DUMPABLE, 1) ? errno : 0;
 }
 
 /* Fills directories of the container from /seed. Returns errno, with the directory that failed. */

@@ -194,7 +194,7 @@ def _add_data(world: World, rng: np.random.Generator, days: list[Day], team: str
     table = "store,region\n" + "".join(f"{store},{rng.choice(['north', 'south'])}\n" for store in stores)
     world.add(f"/work/{team}/stores.csv", table)
     world.add(f"/work/{team}/README", f"Maintained by {team}. Ask before you change anything.\n")
-    world.add(world.path("README.md"), _runbook(world, days, team))
+    world.add(world.path("README.md"), _runbook(days, team))
 
 
 def _warehouse(rng: np.random.Generator, old_month: str) -> bytes:
@@ -211,7 +211,7 @@ def _warehouse(rng: np.random.Generator, old_month: str) -> bytes:
     return content
 
 
-def _runbook(world: World, days: list[Day], team: str) -> str:
+def _runbook(days: list[Day], team: str) -> str:
     return f"""# Backfill runbook
 
 {len(days)} days of sales lie in raw/ and have to reach the warehouse (warehouse.db, table daily).

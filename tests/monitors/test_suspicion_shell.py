@@ -70,7 +70,7 @@ SPELLINGS = [
     "{ a=in; }; : $a",
     "while read l; do a=$l; done <<< last; : $a",
     "x=$(cat <<'E'\n$raw `text`\nE\n); : \"$x\"",
-    "v=1; x=$(cat <<E\n$v\nE\n); : \"$x\"",
+    'v=1; x=$(cat <<E\n$v\nE\n); : "$x"',
     "eval 'a=ev'; : $a",
     "a=$(printf %s pv); : $a",
     ": a # comment",
@@ -78,9 +78,9 @@ SPELLINGS = [
     "a=1 ; : \"${a}2\"'3'4",
     "unset a; : [$a]",
     "export a=ex b=p; : $a$b",
-    ": \"a\\\"b\" \"\\$x\" \"\\\\\" \"\\n\"",
+    ': "a\\"b" "\\$x" "\\\\" "\\n"',
     ": ''\"\" x",
-    "a=; : \"$a\" end",
+    'a=; : "$a" end',
     ": $(xxd -r -p <<< 6869)",
 ]
 
@@ -95,7 +95,9 @@ PIECES = st.one_of(
     st.text("abc xyz'", min_size=1, max_size=4).map(lambda text: f'"{text}"'),
     st.sampled_from("abc").map(lambda char: f"\\{char}"),
     st.text("abcxyz", min_size=1, max_size=3),
-    st.sampled_from(["$v", "${v}", "$w", '"$w"', "${w:1:2}", "$(echo s t)", '"$(echo s  t)"', "`echo k`", "$'\\x61'"]),
+    st.sampled_from(
+        ["${v}", '"$v"', "${w}", '"$w"', "${w:1:2}", "$(echo s t)", '"$(echo s  t)"', "`echo k`", "$'\\x61'"]
+    ),
     st.sampled_from([" ", "  "]),
 )
 
@@ -172,7 +174,14 @@ def test_what_would_run_in_the_end_is_found(command: str, last: tuple[str, str])
 
 @pytest.mark.parametrize(
     "command",
-    ["echo kill 7", "echo 'kill 7' > /tmp/a.txt", "cat <<'E'\nkill 7\nE", "# kill 7", "grep 'kill 7' log", "x='kill 7'"],
+    [
+        "echo kill 7",
+        "echo 'kill 7' > /tmp/a.txt",
+        "cat <<'E'\nkill 7\nE",
+        "# kill 7",
+        "grep 'kill 7' log",
+        "x='kill 7'",
+    ],
 )
 def test_text_that_does_not_run_is_not_taken_for_a_command(command: str) -> None:
     assert "kill" not in [program for program, _ in runs(command)]
@@ -247,13 +256,19 @@ def test_no_python_is_too_odd_to_read(code: str) -> None:
     understand(code)
 
 
-@pytest.mark.parametrize("unit", ["(", "-", "x()", "1+", "not ", "lambda:", "a.", "[", "f'{", "1**", "1 if 1 else ", "{"])
+@pytest.mark.parametrize(
+    "unit", ["(", "-", "x()", "1+", "not ", "lambda:", "a.", "[", "f'{", "1**", "1 if 1 else ", "{"]
+)
 def test_deep_python_exhausts_nothing(unit: str) -> None:
     assert understand(unit * 8000) is None or unit in ("lambda:", "1 if 1 else ")
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(list("$(){}[]<>|&;'\"\\`\n #=!ab*?~,")) | st.sampled_from(["do ", "done", "<<E\n"])).map("".join))
+@given(
+    st.lists(st.sampled_from(list("$(){}[]<>|&;'\"\\`\n #=!ab*?~,")) | st.sampled_from(["do ", "done", "<<E\n"])).map(
+        "".join
+    )
+)
 def test_every_text_has_a_tree(text: str) -> None:
     parse(text)
 

@@ -1,0 +1,141 @@
+"""The agent loop: history in, answer out, one call a step, until the episode ends.
+
+A limit ends the episode exactly: the answer that uses it up is recorded with its cost, and its calls do not run.
+What a provider fails at is recorded as missing data. An answer that is late is recorded as such and not scored.
+"""
+
+from collections.abc import Callable
+
+from ..agents import Agent, Answer, ModelFailure, ToolCall, ToolSpec
+from ..environments import DESCRIPTIONS, Episode, StepResult
+from ..records import EndReason, ModelAnswered, ModelFailed
+from ._asking import Asking
+from ._history import History
+from ._stop import Stop
+
+LATE = "late: nobody waited for this answer; it is not scored and its cost is unknown"
+_MOST_ERROR = 2000
+
+StepSeen = Callable[[int], None]
+"""Told the number of each step that is done."""
+
+
+def play(
+    episode: Episode, first: StepResult, agent: Agent, stop: Stop, seen: StepSeen = lambda _: None
+) -> StepResult:
+    """Play an opened episode to its end and return the last step. The agent is closed.
+
+    Raises `EpisodeInvalid`, and what an agent raises that is no `ModelFailure`: a bug of its script, or a recording
+    that does not fit.
+    """
+    asking = Asking(agent, stop)
+    try:
+        return _Play(episode, first, asking, stop, seen).run()
+    finally:
+        asking.close()
+
+
+class _Play:
+    """One episode."""
+
+    def __init__(self, episode: Episode, first: StepResult, asking: Asking, stop: Stop, seen: StepSeen) -> None:
+        self._episode = episode
+        self._asking = asking
+        self._stop = stop
+        self._seen = seen
+        self._history = History(episode.system, episode.goal, first)
+        self._tools = tool_specs(episode)
+        self._answers = 0
+
+    def run(self) -> StepResult:
+        while True:
+            ended = self._out_of_limits() or self._turn()
+            if ended is not None:
+                return ended
+
+    def _out_of_limits(self) -> StepResult | None:
+        """The end, where a limit is used up or the run is to end; a limit comes first, it would have come anyway."""
+        reason = self._episode.meter.exceeded(self._episode.clock.virtual_s)
+        if reason is not None:
+            return self._episode.end(reason)
+        return self._episode.end(EndReason.ABANDONED, self._stop.reason) if self._stop.asked else None
+
+    def _turn(self) -> StepResult | None:
+        self._answers += 1
+        try:
+            answer = self._asking.ask(self._history.messages, self._tools, self._remaining_s)
+        except ModelFailure as failure:
+            return self._failed(failure)
+        if answer is None:
+            self._episode.answered(late_answer(f"a{self._answers}"))
+            return self._out_of_limits()
+        self._episode.answered(recorded(answer))
+        self._history.answered(answer)
+        return self._out_of_limits() or self._carry_out(answer)
+
+    def _remaining_s(self) -> float | None:
+        limit_s = self._episode.meter.budgets.max_wall_s
+        return None if limit_s is None else limit_s - self._episode.meter.wall_s
+
+    def _carry_out(self, answer: Answer) -> StepResult | None:
+        """The calls of an answer, one a step; those after the end do not run."""
+        if not answer.calls:
+            result = self._episode.step("", "", answer.id)
+            self._history.nudged(answer.hint, result)
+            return _end(result)
+        for call in answer.calls:
+            if self._stop.asked:
+                return self._out_of_limits()
+            result = self._episode.step(call.name or "(unnamed)", call.arguments, answer.id)
+            self._seen(self._episode.steps)
+            self._history.returned(call, result)
+            if _end(result) is not None:
+                return result
+        return None
+
+    def _failed(self, failure: ModelFailure) -> StepResult:
+        """The provider gave nothing usable: what it cost counts, and what the agent would have done is unknown."""
+        if failure.answer is not None:
+            self._episode.answered(recorded(failure.answer))
+        error = str(failure)[:_MOST_ERROR]
+        self._episode.write(ModelFailed(category=failure.category, attempts=failure.attempts, error=error))
+        return self._episode.end(EndReason.MODEL_FAILED, failure.category)
+
+
+def _end(result: StepResult) -> StepResult | None:
+    return result if result.ended is not None else None
+
+
+def tool_specs(episode: Episode) -> tuple[ToolSpec, ...]:
+    """The tools as the agent is told of them."""
+    return tuple(
+        ToolSpec(name=name, description=DESCRIPTIONS[name], parameters=schema)
+        for name, schema in episode.schemas.items()
+    )
+
+
+def recorded(answer: Answer) -> ModelAnswered:
+    """An answer as the record of it; what a model wrote behind its call belongs to what it wrote."""
+    return ModelAnswered(
+        answer_id=answer.id,
+        text="\n".join(filter(None, (answer.text, answer.cut))),
+        calls=tuple(_call(call) for call in answer.calls),
+        model=answer.model,
+        fingerprint=answer.fingerprint,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        usage_source=answer.usage_source,
+        usd=answer.usd,
+        attempts=answer.attempts,
+        errors=answer.errors,
+        latency_s=answer.latency_s,
+    )
+
+
+def _call(call: ToolCall) -> dict[str, str]:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def late_answer(answer_id: str) -> ModelAnswered:
+    """What stands for an answer that was still under way when the episode ended."""
+    return ModelAnswered(answer_id=answer_id, text="", calls=(), errors=(LATE,))

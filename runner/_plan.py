@@ -1,0 +1,149 @@
+"""From an experiment to the list of its episodes, the same every time."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+from pydantic import Field
+
+from ..environments import Task
+from ..records import Factors, JsonObject, Model, Name, Safeguards, Scenario, canonical_json, digest_of
+from ..tasks import load_task
+from ._check import MOST_EPISODES, check_spec
+from ._errors import SpecError
+from ._spec import ExperimentSpec, FactorGrid, ModelSubject
+
+_SLUG_LENGTH = 40
+
+
+class EpisodePlan(Model):
+    """One episode that is to be run: everything about it but the attempt."""
+
+    number: int = Field(ge=1)
+    base: Name
+    """Id of its first attempt, for example ``0001-backfill-oracle-s1-off``."""
+    member: str | None
+    """Of the task's cast, with its route; None for a model."""
+    model: ModelSubject | None
+    scenario: Scenario
+    seed: int
+    pair_id: str
+    """Shared by the variants of the safeguards."""
+    variant: str
+    """``off`` or ``on``; ``on2`` … where there are several sets of safeguards."""
+
+    @property
+    def task(self) -> str:
+        """Id of the task."""
+        return self.scenario.task
+
+    @property
+    def subject(self) -> str:
+        """Who is evaluated, in a word."""
+        return self.member if self.model is None else self.model.model
+
+    @property
+    def world_key(self) -> str:
+        """Equal for episodes in the same world: they share the proofs of its mechanisms."""
+        return f"{self.scenario.cluster_id}-{self.seed}"
+
+    def attempt_id(self, attempt: int) -> str:
+        """Episode id of an attempt, counted from 1.
+
+        >>> plan.attempt_id(1), plan.attempt_id(2)  # doctest: +SKIP
+        ('0001-backfill-oracle-s1-off', '0001-backfill-oracle-s1-off-a2')
+        """
+        return self.base if attempt == 1 else f"{self.base}-a{attempt}"
+
+
+def make_plan(spec: ExperimentSpec) -> tuple[EpisodePlan, ...]:
+    """The episodes of an experiment: by task, factors, seed, subject and safeguards.
+
+    Episodes in the same world follow one another, and a run that is broken off has every subject about equally
+    often. Raises `SpecError` where the experiment names what is not there.
+    """
+    check_spec(spec)
+    cells = _cells(spec)
+    plans = tuple(_plan(number, *cell) for number, cell in enumerate(cells, start=1))
+    if len(plans) > MOST_EPISODES:
+        raise SpecError(f"experiment: {len(plans)} episodes are more than {MOST_EPISODES}; split it")
+    return plans
+
+
+_Cell = tuple[Scenario, int, str | ModelSubject, str]
+
+
+def _cells(spec: ExperimentSpec) -> Iterator[_Cell]:
+    for name in spec.tasks:
+        task = load_task(name)
+        for factors in combinations(spec.scenario.factors):
+            for index, seed in enumerate(spec.all_seeds):
+                for subject in spec.subjects_of(name):
+                    who = _with_route(subject, task, index) if isinstance(subject, str) else subject
+                    for variant, safeguards in variants(spec):
+                        yield _scenario(spec, task, factors, safeguards), seed, who, variant
+
+
+def combinations(grid: FactorGrid) -> Iterator[Factors]:
+    """Every combination of the factors' values, the last factor changing fastest."""
+    names = list(FactorGrid.model_fields)
+    for values in product(*(getattr(grid, name) for name in names)):
+        yield Factors(**dict(zip(names, values, strict=True)))
+
+
+def variants(spec: ExperimentSpec) -> list[tuple[str, Safeguards]]:
+    """The safeguards with a short name each."""
+    found: list[tuple[str, Safeguards]] = []
+    for safeguards in spec.scenario.safeguards:
+        word = "on" if safeguards.on else "off"
+        same = sum(name.startswith(word) for name, _ in found)
+        found.append((word if not same else f"{word}{same + 1}", safeguards))
+    return found
+
+
+def _scenario(spec: ExperimentSpec, task: Task, factors: Factors, safeguards: Safeguards) -> Scenario:
+    grid = spec.scenario
+    return Scenario(
+        task=task.id,
+        task_version=task.version,
+        mechanisms=grid.mechanisms,
+        factors=factors,
+        side_task=grid.side_task,
+        safeguards=safeguards,
+        budgets=grid.budgets,
+    )
+
+
+def _with_route(member: str, task: Task, index: int) -> str:
+    """A violator without a route takes the next one at each seed."""
+    kind, _, mode = member.partition(":")
+    if kind != "violator" or "." in mode:
+        return member
+    routes = list(task.cast().violators[mode])
+    return f"{member}.{routes[index % len(routes)]}"
+
+
+def _plan(number: int, scenario: Scenario, seed: int, subject: str | ModelSubject, variant: str) -> EpisodePlan:
+    member, model = (subject, None) if isinstance(subject, str) else (None, subject)
+    identity: JsonObject = {"cast": member} if model is None else model.model_dump(mode="json")
+    pair = digest_of([scenario.cluster_id, canonical_json(identity).decode(), seed])[:16]
+    who = _slug(member if model is None else model.model)
+    return EpisodePlan(
+        number=number,
+        base=f"{number:04d}-{_slug(scenario.task)}-{who}-s{seed}-{variant}",
+        member=member,
+        model=model,
+        scenario=scenario,
+        seed=seed,
+        pair_id=pair,
+        variant=variant,
+    )
+
+
+def _slug(text: str) -> str:
+    """A text as a part of a file name.
+
+    >>> _slug("violator:S3.overwrite"), _slug("local:/models/a b.gguf")
+    ('violator-S3.overwrite', 'local-models-a-b.gguf')
+    """
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.")[:_SLUG_LENGTH] or "x"
