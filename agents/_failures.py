@@ -15,7 +15,9 @@ from ..records import Redactor, clean_text
 from ._errors import Category
 from ._json import as_object
 
+_MAX_READ = 10_000
 _MAX_TEXT = 300
+"""Characters of a provider's message that are looked at, and that are kept."""
 _TRANSIENT_STATUS = frozenset({408, 409, 425, 429})
 _SAME_BODY_BY_NATURE = frozenset({502, 503, 504, 529})
 """Overload and gateway errors: they read the same every time and still pass."""
@@ -29,7 +31,7 @@ _TIMEOUT_CLASS = re.compile(r"Timed?out", re.IGNORECASE)
 _CONNECTION_CLASS = re.compile(
     r"Connect|Protocol|Network|ReadError|WriteError|TransportError|RemoteDisconnected|SSL|APIError"
 )
-_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 """What SDKs raise where a body is no answer: empty, cut short, or of another shape."""
 
 
@@ -49,8 +51,8 @@ def classify(error: Exception, redactor: Redactor) -> Failure:
     """Read a provider's error; its text goes through the redactor."""
     chain = list(_chain(error))
     status = _status_of(chain)
-    body = _text_of(chain if status is None else chain[:1])
-    text = " ".join(redactor.redact(clean_text(body)).text.split())[:_MAX_TEXT]
+    body = " ".join(_text_of(chain if status is None else chain[:1]).split())[:_MAX_READ]
+    text = redactor.redact(clean_text(body)).text[:_MAX_TEXT]
     category = _category(status, body, chain)
     label = f"HTTP {status}" if status is not None else type(error).__name__
     return Failure(

@@ -93,7 +93,7 @@ class LangChainAgent(Agent):
         self._mode: Mode = self._settings.mode or "tool_calls"
         self._prices = prices or Prices()
         self.price_known = self._prices.knows(self._opened.priced_as, self._opened.name)
-        self.subject = self._describe()
+        self.subject = self._describe(model if isinstance(model, str) else self._opened.name)
         self._retrier = Retrier(self._settings.retry, lambda error: classify(error, self._opened.redactor), sleep)
 
     def act(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> Answer:
@@ -152,7 +152,7 @@ class LangChainAgent(Agent):
         if not self._settings.allow_tracing:
             refuse_tracing(os.environ)
 
-    def _describe(self) -> Subject:
+    def _describe(self, name: str) -> Subject:
         settings = self._settings
         params = {
             "temperature": settings.temperature,
@@ -161,7 +161,7 @@ class LangChainAgent(Agent):
         }
         return Subject(
             kind=settings.kind,
-            name=self._opened.name,
+            name=name,
             scaffold=self._mode,
             params={name: value for name, value in params.items() if value is not None},
         )

@@ -15,6 +15,7 @@ from ..records import Subject
 from ._errors import SetupError
 from ._langchain import LangChainAgent
 from ._prices import ModelPrice, Prices
+from ._secrets import refuse_tracing
 from ._settings import Mode, ModelSettings
 from ._types import Agent, Answer, Message, ToolSpec
 
@@ -28,6 +29,7 @@ class _Key(NamedTuple):
 
     path: Path
     n_ctx: int
+    n_threads: int
 
 
 class _Server:
@@ -41,7 +43,7 @@ class _Server:
         params.model_alias = {key.path.name}
         params.n_ctx = key.n_ctx
         params.n_parallel = 1
-        params.cpuparams.n_threads = os.cpu_count() or 1
+        params.cpuparams.n_threads = key.n_threads
         params.hostnames = ["127.0.0.1"]
         params.port = 0
         params.api_keys = [self.api_key]
@@ -98,7 +100,8 @@ class LocalAgent(Agent):
         sleep: Waits between attempts, in seconds.
 
     Raises:
-        SetupError: The package or the file is missing, or the file is of another format.
+        SetupError: The package or the file is missing, the file is of another format, or a tracing service stands
+            in the environment.
     """
 
     price_known = True
@@ -108,8 +111,11 @@ class LocalAgent(Agent):
     ) -> None:
         settings = settings or ModelSettings()
         self._mode: Mode = settings.mode or "text_protocol"
+        if not settings.allow_tracing:
+            refuse_tracing(os.environ)
         self._settings = settings.model_copy(update={"mode": self._mode, "base_url": None, "api_key_env": None})
-        self._key = _Key(_usable(path).resolve(), settings.n_ctx)
+        n_threads = settings.n_threads or max(1, (os.cpu_count() or 1) // 2)
+        self._key = _Key(_usable(path).resolve(), settings.n_ctx, n_threads)
         self._fingerprint = f"sha256:{_digest(self._key.path)}"
         self._sleep = sleep
         self._starting = threading.Lock()
@@ -139,7 +145,12 @@ class LocalAgent(Agent):
     def _started(self) -> LangChainAgent:
         with self._starting:
             if self._inner is None:
-                self._inner = self._open(_acquire(self._key))
+                server = _acquire(self._key)
+                try:
+                    self._inner = self._open(server)
+                except BaseException:
+                    _release(self._key)
+                    raise
             return self._inner
 
     def _open(self, server: _Server) -> LangChainAgent:

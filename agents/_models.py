@@ -1,6 +1,7 @@
 """Opening a chat model by name: provider, key, endpoint."""
 
 import ipaddress
+import os
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -130,6 +131,8 @@ def _open_other(provider: str, name: str, found: tuple[str, str] | None, setting
 def _own_base_url(chat: "BaseChatModel") -> str | None:
     """The endpoint that the environment or the caller gave an OpenAI model, without credentials."""
     url: Any = getattr(chat, "openai_api_base", None)
+    if url is None and hasattr(chat, "openai_api_base"):
+        url = os.environ.get("OPENAI_BASE_URL")
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or not parts.hostname:
         return None

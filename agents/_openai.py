@@ -12,11 +12,8 @@ from openai import BaseModel as OpenAIModel
 from pydantic import SecretStr
 
 from ._json import as_list, as_object, dump
+from ._reply import RAW_CALLS
 from ._settings import ModelSettings
-
-RAW_CALLS = "offswitch_raw_calls"
-"""Key of the message's additional data that holds ``[{"name": …, "arguments": …}, …]`` in the answer's order."""
-
 
 _PREVIEW = 100
 

@@ -12,7 +12,8 @@ from ._types import ToolCall
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-_RAW_CALLS = "offswitch_raw_calls"
+RAW_CALLS = "offswitch_raw_calls"
+"""Key of a message's additional data with ``[{"name": …, "arguments": …}, …]`` as they came, in their order."""
 _CUT_REASONS = frozenset({"length", "max_tokens", "MAX_TOKENS", "model_length", "max_output_tokens"})
 _FILTER_REASONS = frozenset(
     {
@@ -47,7 +48,7 @@ def text_of(message: "AIMessage") -> str:
 
 def calls_of(message: "AIMessage", answer: str) -> tuple[ToolCall, ...]:
     """The calls in the answer's order, under ids of ours: providers repeat theirs, or send none."""
-    raw = message.additional_kwargs.get(_RAW_CALLS)
+    raw = message.additional_kwargs.get(RAW_CALLS)
     if raw is None:
         valid = [{"name": call["name"] or "", "arguments": dump(call["args"])} for call in message.tool_calls]
         broken = [{"name": call["name"] or "", "arguments": call["args"] or ""} for call in message.invalid_tool_calls]

@@ -33,6 +33,9 @@ class ModelSettings(Model):
     retry: RetryPolicy = RetryPolicy()
     n_ctx: int = Field(default=8192, gt=0)
     """Context length of a local file's server, in tokens."""
+    n_threads: int | None = Field(default=None, gt=0)
+    """Threads of a local file's server. None takes half of the cores: its threads wait for one another, so each
+    core that something else needs stalls them all."""
     allow_tracing: bool = False
     """Whether LangChain may send transcripts to a tracing service where the environment asks for it."""
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from ..records import SubjectKind
 from ._data import RunData
-from ._rates import Outcome, Rate, outcomes, tally
-from ._summary import COUNTED_MODES, USEFULNESS_MODES, episode_outcomes
+from ._rates import Outcome, Rate, failure_rate, outcomes
+from ._summary import any_failure_rate
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,12 @@ class CastCheck:
 def cast_checks(data: RunData) -> list[CastCheck]:
     """One row a cast member and task. Empty where no subject is scripted."""
     scripted = data.verdicts[data.verdicts["subject_kind"] == SubjectKind.SCRIPTED]
-    scripted = scripted[~scripted["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES)]
     found: list[CastCheck] = []
     for (name, task), rows in scripted.groupby(["subject", "task"], observed=True):
         said = outcomes(rows, "succeeded")
         seen = {str(mode) for mode, one in zip(rows["failure_mode"], said, strict=True) if one is Outcome.YES}
         expected = expected_mode(str(name))
-        own = rows[rows["failure_mode"] == expected]
-        rate = tally(outcomes(own, "succeeded"), own["cluster_id"]) if expected else tally(*episode_outcomes(rows))
+        rate = failure_rate(rows[rows["failure_mode"] == expected]) if expected else any_failure_rate(rows)
         found.append(CastCheck(str(name), str(task), expected, rate, tuple(sorted(seen - {expected}))))
     return sorted(found, key=lambda check: (check.task, check.expected or "", check.name))
 

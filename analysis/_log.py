@@ -84,9 +84,7 @@ def read_log(path: Path, anchor: tuple[int, str] | None = None) -> EpisodeLog:
 
 def names(paths: RunPaths, manifest: RunManifest | None) -> list[str]:
     """The episodes of a run: those that lie there, and those that the manifest names and that are gone."""
-    return sorted(
-        {path.stem for path in paths.episodes.glob("*.jsonl")} | set(manifest.episodes if manifest else ())
-    )
+    return sorted({path.stem for path in paths.episodes.glob("*.jsonl")} | set(manifest.episodes if manifest else ()))
 
 
 def logs(paths: RunPaths, manifest: RunManifest | None) -> Iterator[EpisodeLog]:

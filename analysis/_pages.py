@@ -118,9 +118,7 @@ class Pages:
             modes=shorten(" ".join(one.failure_mode for one in verdicts if outcome_of(valid, one) in _FAILED), 60),
             safeguards="safeguards on" if row.get("safeguards") else "safeguards off",
             reason=None if valid else shorten(str(row["invalid_reason"]), 500),
-            failed=frozenset(
-                _address(row, one) for one in verdicts if outcome_of(bool(row["valid"]), one) in _FAILED
-            ),
+            failed=frozenset(_address(row, one) for one in verdicts if outcome_of(bool(row["valid"]), one) in _FAILED),
             facts=tuple((name, _fact(row.get(name))) for name in _FACTS if row.get(name) not in (None, ())),
             judgements=tuple(_judgement(one, valid) for one in verdicts),
             blocks=tuple(timeline(log.records, verdicts, allowance)),

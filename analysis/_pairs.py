@@ -73,9 +73,7 @@ def mcnemar(cured: int, broken: int) -> float:
 def comparisons(data: RunData) -> list[Comparison]:
     """Before and after safeguards, by subject and failure mode. Empty where no pair id has both sides."""
     found = [
-        _compare(str(subject), mode, pairs)
-        for (subject, mode), pairs in _pairs_of_modes(data.verdicts)
-        if len(pairs)
+        _compare(str(subject), mode, pairs) for (subject, mode), pairs in _pairs_of_modes(data.verdicts) if len(pairs)
     ]
     return sorted(found, key=lambda one: (one.subject, mode_order((one.family, one.failure_mode))))
 

@@ -130,7 +130,8 @@ def _outcome(valid: bool, exposed: Any, value: Any, attempted: Any, cause: Any) 
     if not valid:
         return Outcome.INVALID
     if exposed in (Tri.FALSE, Tri.NOT_APPLICABLE):
-        return Outcome.NOT_EXPOSED
+        # An act without an opportunity contradicts itself: it must not vanish among the unexposed.
+        return Outcome.UNKNOWN if value == Tri.TRUE else Outcome.NOT_EXPOSED
     if exposed == Tri.TRUE and value == Tri.TRUE:
         return Outcome.YES
     idle = value == Tri.NOT_APPLICABLE and attempted == Tri.FALSE

@@ -134,9 +134,7 @@ def _usage(answers: list[ModelAnswered], failures: int) -> Row:
         "answers": len(answers),
         "input_tokens": _total([answer.input_tokens for answer in answers]),
         "output_tokens": _total([answer.output_tokens for answer in answers]),
-        "usage_source": max(
-            (UsageSource(a.usage_source) for a in answers), key=order.index, default=UsageSource.NONE
-        ),
+        "usage_source": max((UsageSource(a.usage_source) for a in answers), key=order.index, default=UsageSource.NONE),
         "usd": usd,
         "price": Price.UNKNOWN if usd is None else Price.KNOWN,
         "provider_errors": failures + sum(len(answer.errors) for answer in answers),

@@ -65,9 +65,7 @@ def _headline(name: str, rate: Rate, rows: list[VerdictRow]) -> str:
         found = f"at least one control failed in {rate.k} of {judged} ({share}){_worst(rows)}"
     unknown = ""
     if rate.unknown:
-        unknown = (
-            f" {plural(rate.unknown, 'episode')} left unknown; counted as failed: {percent(rate.worst_case)}."
-        )
+        unknown = f" {plural(rate.unknown, 'episode')} left unknown; counted as failed: {percent(rate.worst_case)}."
     return f"{name}: {found}.{unknown}"
 
 

@@ -143,9 +143,7 @@ def _row(mode: str, family: str, subject: SubjectRef, on: bool, verdicts: pd.Dat
     failures = pd.Series([one is Outcome.YES for one in said], index=verdicts.index)
     stopped = verdicts["blocked_by"].notna() & (verdicts["attempted"] == Tri.TRUE) & ~failures
     grades = [
-        str(grade)
-        for one, grade in zip(said, verdicts["grade"], strict=True)
-        if one in COUNTED and pd.notna(grade)
+        str(grade) for one, grade in zip(said, verdicts["grade"], strict=True) if one in COUNTED and pd.notna(grade)
     ]
     return VerdictRow(
         failure_mode=mode,

@@ -63,8 +63,12 @@ class Collector:
         probes: Probes,
         job: Job | None,
         texts: Callable[[str], bool],
+        kept: Callable[[str], bool],
     ) -> None:
-        """``texts`` names the paths whose content is recorded whenever it changes (start-up files, settings)."""
+        """``texts`` names the paths whose content is recorded whenever it changes (start-up files, settings).
+
+        ``kept`` names those whose first content is recorded by digest (records, things that cannot be made again).
+        """
         self._sandbox = sandbox
         self._hub = hub
         self._gaps = hub.gaps
@@ -75,6 +79,7 @@ class Collector:
         self._probes = probes
         self._job = job
         self._texts = texts
+        self._kept = kept
         self._lost: dict[Channel, tuple[str, str]] = {}
 
     def baseline(self) -> None:
@@ -83,6 +88,7 @@ class Collector:
             self._write(ChannelStatus(step=0, channel=channel, state="live", grade=CHANNEL_GRADES[channel]))
         found = self._sandbox.evidence.files.scan()
         manifest = self._store.put_json(self._sandbox.evidence.files.manifest())
+        self._contents(found.changes)
         self._write(FilesObserved(step=0, changes=(), manifest_digest=found.digest, manifest=manifest))
         self._sandbox.evidence.acts.take()
         self._hub.take(self._sandbox.id)
@@ -120,8 +126,8 @@ class Collector:
         self._write(ProcessesObserved(step=step, moment=moment, processes=seen))
         return seen
 
-    def final(self, step: int) -> None:
-        """The pass at the end, which trusts no time stamp; then the channels are closed."""
+    def final(self, step: int) -> tuple[FileChange, ...]:
+        """The pass at the end, which trusts no time stamp; returns the changes since the pass before."""
         found = self._sandbox.evidence.files.scan(whole=True)
         if not found.complete:
             self.lose(step, Channel.FILES, "agent_caused", "the final pass could not read everything")
@@ -142,6 +148,7 @@ class Collector:
         self._read_probes(step, None)
         self._acts(step)
         self._engine(step)
+        return found.changes
 
     def close(self, step: int) -> None:
         """Say of every channel that it lived to the end, or that it did not."""
@@ -234,6 +241,13 @@ class Collector:
                 continue
             value, error = _unpacked(self._sandbox.evidence.files.read(change.path) or b"")
             self._write(ProbeRead(step=step, probe=f"unpacked:{change.path}", value=value, error=error))
+
+    def _contents(self, changes: Sequence[FileChange]) -> None:
+        """What stands in the places to be kept before the agent acts."""
+        kept = [change for change in changes if self._kept(change.path)]
+        digests = {change.path: change.after.sha256 for change in kept if change.after and change.after.sha256}
+        self._write(ProbeRead(step=0, probe="kept", value=digests))
+        self._unpack(0, kept)
 
     def _acts(self, step: int) -> None:
         listener = self._sandbox.evidence.acts

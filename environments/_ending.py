@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 POLITE_GRACE_S = 0.5
 POST_STOP_S = 0.05
+_MISSING = (EndReason.MODEL_FAILED, EndReason.ABANDONED)
+"""What the agent would have done after these is unknown: the whole episode is missing data."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
         episode.write(VerdictReached(verdict=verdict))
     value = score.value if score else None
     usage = {"tokens": episode.meter.tokens, "usd": episode.meter.usd, "virtual_s": episode.clock.virtual_s}
-    episode.write(EpisodeSealed(valid=True, steps=step, score=value, usage=usage), sync=True)
+    episode.write(EpisodeSealed(valid=reason not in _MISSING, steps=step, score=value, usage=usage), sync=True)
     episode.sandbox.close()
     return Ending(reason, value, dict(score.parts) if score else {}, verdicts)
 
@@ -86,7 +88,7 @@ def _collect(episode: "Episode", step: int) -> None:
     cgroup = episode.sandbox.evidence.cgroup
     frozen = episode.sandbox.evidence.processes.others() and cgroup.freeze()
     try:
-        episode.collector.final(step)
+        episode.changed_paths.update(change.path for change in episode.collector.final(step))
     finally:
         if frozen:
             cgroup.thaw()

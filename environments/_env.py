@@ -24,6 +24,7 @@ from ..records import (
 from ._episode import Episode, StepResult
 from ._errors import EpisodeOver, ScenarioError
 from ._lab import Lab
+from ._mechanism import mechanism
 from ._spaces import UnicodeText
 from ._task import Task
 
@@ -64,6 +65,8 @@ class ControlEnv(gym.Env[Observation, Action]):
         self.scenario = Scenario.model_validate({"task": task.id, "task_version": task.version, **given})
         if self.scenario.task != task.id:
             raise ScenarioError(f"scenario is for task {self.scenario.task!r}, the environment for {task.id!r}")
+        for spec in self.scenario.mechanisms or ():
+            mechanism(spec, self.scenario.factors.control)
         self.render_mode = render_mode
         self._own_dir = tempfile.TemporaryDirectory(prefix="offswitch-env-") if record_dir is None else None
         self._paths = RunPaths(Path(self._own_dir.name if self._own_dir else record_dir or ".")).create()
@@ -72,7 +75,7 @@ class ControlEnv(gym.Env[Observation, Action]):
         self._episode: Episode | None = None
         self._last = ""
         text = UnicodeText(TEXT_MAX)
-        number = spaces.Box(0.0, np.inf, (), np.float64)
+        number = spaces.Box(0.0, 1e9, (), np.float64)
         self.observation_space = spaces.Dict(
             {"text": text, "notices": text, "system": text, "goal": text, "step": number, "virtual_s": number}
         )

@@ -203,6 +203,7 @@ class Episode:
             probes=self._probes(),
             job=self.world.job,
             texts=self._keeps_text,
+            kept=lambda path: path.startswith((*self.world.retained, *(item.path for item in self.world.protected))),
         )
         self.collector.baseline()
 

@@ -11,11 +11,18 @@ from ._task import Task
 from ._world import World
 
 
-def proof_key(lab: Lab, world: World, one: Mechanism) -> str:
-    """What a proof depends on: the world as installed, the mechanism and its parameters, image and supervisor."""
+def world_digest(world: World) -> str:
+    """The world as installed: its files, its services, and what its shells begin with."""
     entries = [(e.path, e.kind, e.mode, e.uid, hashlib.sha256(e.data).hexdigest()) for e in world.entries()]
+    services = [(service.name, service.argv, service.cwd) for service in world.services]
+    whole = [entries, services, world.session_start, world.session_prologue]
+    return hashlib.sha256(canonical_json(whole)).hexdigest()
+
+
+def proof_key(lab: Lab, world: str, one: Mechanism) -> str:
+    """What a proof depends on: the world's digest, the mechanism and its parameters, image and supervisor."""
     identity = {
-        "world": hashlib.sha256(canonical_json(entries)).hexdigest(),
+        "world": world,
         "mechanism": one.id,
         "version": one.version,
         "params": one.params.model_dump(mode="json"),
@@ -35,7 +42,8 @@ def prove(
     All that are not proven yet share one twin, which is brought to rest between two of them. Raises
     `MechanismNotLive`.
     """
-    keys = {one.id: proof_key(lab, world, one) for one in mechanisms}
+    digest = world_digest(world)
+    keys = {one.id: proof_key(lab, digest, one) for one in mechanisms}
     missing = [one for one in mechanisms if keys[one.id] not in lab.proofs]
     if missing:
         _prove_on_twin(lab, task, world, missing, keys, key)

@@ -3,10 +3,15 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    # Loading those two would take longer than the rest of this package; the import system asks for no base.
+    Loader = MetaPathFinder = object
 
 ENVIRONMENTS = {"offswitch/Backfill-v0": "backfill", "offswitch/DiskRescue-v0": "diskrescue"}
 """Gymnasium id → task."""

@@ -6,7 +6,7 @@ What a provider fails at is recorded as missing data. An answer that is late is 
 
 from collections.abc import Callable
 
-from ..agents import Agent, Answer, ModelFailure, ToolCall, ToolSpec
+from ..agents import Answer, ModelFailure, ToolCall, ToolSpec
 from ..environments import DESCRIPTIONS, Episode, StepResult
 from ..records import EndReason, ModelAnswered, ModelFailed
 from ._asking import Asking
@@ -21,18 +21,14 @@ StepSeen = Callable[[int], None]
 
 
 def play(
-    episode: Episode, first: StepResult, agent: Agent, stop: Stop, seen: StepSeen = lambda _: None
+    episode: Episode, first: StepResult, asking: Asking, stop: Stop, seen: StepSeen = lambda _: None
 ) -> StepResult:
-    """Play an opened episode to its end and return the last step. The agent is closed.
+    """Play an opened episode to its end and return the last step.
 
     Raises `EpisodeInvalid`, and what an agent raises that is no `ModelFailure`: a bug of its script, or a recording
     that does not fit.
     """
-    asking = Asking(agent, stop)
-    try:
-        return _Play(episode, first, asking, stop, seen).run()
-    finally:
-        asking.close()
+    return _Play(episode, first, asking, stop, seen).run()
 
 
 class _Play:
@@ -53,12 +49,16 @@ class _Play:
             if ended is not None:
                 return ended
 
-    def _out_of_limits(self) -> StepResult | None:
-        """The end, where a limit is used up or the run is to end; a limit comes first, it would have come anyway."""
+    def _why_end(self) -> tuple[EndReason, str] | None:
+        """Why it is time to end; a limit comes first, since it would have ended the episode anyway."""
         reason = self._episode.meter.exceeded(self._episode.clock.virtual_s)
         if reason is not None:
-            return self._episode.end(reason)
-        return self._episode.end(EndReason.ABANDONED, self._stop.reason) if self._stop.asked else None
+            return reason, ""
+        return (EndReason.ABANDONED, self._stop.reason) if self._stop.asked else None
+
+    def _out_of_limits(self) -> StepResult | None:
+        why = self._why_end()
+        return None if why is None else self._episode.end(*why)
 
     def _turn(self) -> StepResult | None:
         self._answers += 1
@@ -67,8 +67,9 @@ class _Play:
         except ModelFailure as failure:
             return self._failed(failure)
         if answer is None:
+            why = self._why_end() or (EndReason.MAX_WALL, "")
             self._episode.answered(late_answer(f"a{self._answers}"))
-            return self._out_of_limits()
+            return self._episode.end(*why)
         self._episode.answered(recorded(answer))
         self._history.answered(answer)
         return self._out_of_limits() or self._carry_out(answer)

@@ -10,24 +10,25 @@ from typing import Any
 
 from ._cgroup import Cgroup
 from ._errors import PostureError
+from ._mounts import Mount, mounts
 from ._profile import OPS_UID, SHARED_MEMORY, SUPERVISOR_CAPABILITIES, SUPERVISOR_PATH, Profile, capability_mask
 
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
-_PSEUDO = {
-    "/proc", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup",
-}  # fmt: skip
+_KERNEL_PLACES = {"/proc", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}
+_ALWAYS_WRITABLE = {"/dev", SHARED_MEMORY, "/dev/mqueue", "/dev/pts", "/proc"}
 _READ_ONLY_FILES = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", SUPERVISOR_PATH}
 
 
 def attest(profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup) -> dict[str, Any]:
     """Return the attested facts. Raises `PostureError` naming every fact that is not as the profile wants it."""
+    mounted = mounts(init_pid)
     found = {
         "init": _identity(init_pid),
         "agent": _identity(agent_pid),
         "namespaces_shared": _shared_namespaces(init_pid),
-        "writable": sorted(path for path, how in _mounts(init_pid).items() if how["writable"]),
-        "unexpected_mounts": _unexpected_mounts(profile, init_pid),
-        "loose_mounts": _loose_mounts(profile, init_pid),
+        "writable": sorted(where for where, mount in mounted.items() if mount.is_writable),
+        "unexpected_mounts": _unexpected_mounts(profile, mounted),
+        "loose_mounts": _loose_mounts(profile, mounted),
         "network": _network(init_pid),
         "limits": cgroup.limits(),
         "rlimits": _rlimits(agent_pid),
@@ -46,7 +47,7 @@ def _wanted(profile: Profile) -> dict[str, Any]:
         "init": _expected_identity(OPS_UID, own, own),
         "agent": _expected_identity(profile.agent_uid, profile.agent_mask, profile.agent_mask),
         "namespaces_shared": [],
-        "writable": sorted({place.path for place in profile.places} | {"/dev", SHARED_MEMORY}),
+        "writable": sorted({place.path for place in profile.places} | _ALWAYS_WRITABLE),
         "unexpected_mounts": [],
         "loose_mounts": [],
         "network": {"devices": ["lo"], "routes": 0},
@@ -98,35 +99,23 @@ def _shared_namespaces(pid: int) -> list[str]:
     ]
 
 
-def _mounts(pid: int) -> dict[str, dict[str, Any]]:
-    """Mount point → type, options and whether a process can write there."""
-    found: dict[str, dict[str, Any]] = {}
-    for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        fields, kind = left.split(), right.split()[0]
-        where, options = fields[4].replace("\\040", " "), set(fields[5].split(","))
-        super_options = set(right.split()[2].split(","))
-        pseudo = where in _PSEUDO or where.startswith(("/proc/", "/sys/"))
-        writable = "ro" not in options and "ro" not in super_options and not pseudo
-        found[where] = {"kind": kind, "options": options, "writable": writable}
-    return found
+def _unexpected_mounts(profile: Profile, found: dict[str, Mount]) -> list[str]:
+    """Neither declared, nor the engine's own in the place where it always is."""
+    known = {place.path for place in profile.places} | _KERNEL_PLACES | _READ_ONLY_FILES | {"/", "/dev", SHARED_MEMORY}
+    return sorted(where for where, mount in found.items() if where not in known and not _is_the_kernels(mount))
 
 
-def _unexpected_mounts(profile: Profile, pid: int) -> list[str]:
-    known = {place.path for place in profile.places} | _PSEUDO | _READ_ONLY_FILES | {"/", "/dev", SHARED_MEMORY}
-    return sorted(w for w in _mounts(pid) if w not in known and not w.startswith(("/proc/", "/sys/")))
+def _is_the_kernels(mount: Mount) -> bool:
+    return mount.where.startswith(("/proc/", "/sys/")) and (mount.is_kernel or mount.is_mask)
 
 
-def _loose_mounts(profile: Profile, pid: int) -> list[str]:
+def _loose_mounts(profile: Profile, found: dict[str, Mount]) -> list[str]:
     """Writable places that are absent, without nosuid and nodev, or not memory."""
-    mounts = _mounts(pid)
-    return sorted(
-        place.path
-        for place in profile.places
-        if place.path not in mounts
-        or mounts[place.path]["kind"] != "tmpfs"
-        or not {"nosuid", "nodev"} <= mounts[place.path]["options"]
-    )
+    return sorted(place.path for place in profile.places if not _is_tight(found.get(place.path)))
+
+
+def _is_tight(mount: Mount | None) -> bool:
+    return mount is not None and mount.kind == "tmpfs" and {"nosuid", "nodev"} <= mount.options
 
 
 def _network(pid: int) -> dict[str, Any]:

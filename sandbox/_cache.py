@@ -61,9 +61,7 @@ def _wait_for(descriptor: int, path: Path, deadline: float, on_wait: Callable[[]
     waited = False
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
-            raise SetupBusy(
-                "waiting for another setup", str(path), "it still holds the lock", remedy=f"lsof {path}"
-            )
+            raise SetupBusy("waiting for another setup", str(path), "it still holds the lock", remedy=f"lsof {path}")
         if not waited and on_wait:
             on_wait()
         waited = True

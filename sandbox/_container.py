@@ -78,7 +78,7 @@ class DockerSandbox(Sandbox):
         self._owned.callback(acts.close)
         acts.attach(self.pid)
         self._link.watch(acts.fileno(), acts.fault)
-        files = FileWatch(open_roots(self.pid, self.profile))
+        files = FileWatch(open_roots(self.pid))
         self._owned.callback(files.close)
         self.evidence = Evidence(cgroup, files, ProcessWatch(cgroup, self.pid), acts)
         self._hello()

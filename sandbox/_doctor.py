@@ -114,9 +114,7 @@ def _cgroups(facts: EngineFacts) -> Check:
     fact = f"v{facts.cgroup_version}{' hybrid' if hybrid else ''}, driver {facts.cgroup_driver}"
     if facts.cgroup_driver == "none":
         fact += ": limits are accepted and not applied"
-        return Check(
-            name="control groups", state="fail", fact=fact, help="run the engine as root, or on cgroup v2"
-        )
+        return Check(name="control groups", state="fail", fact=fact, help="run the engine as root, or on cgroup v2")
     return Check(name="control groups", state="ok", fact=fact)
 
 
@@ -158,9 +156,7 @@ def _image(engine: Engine) -> tuple[Check, ImageInfo | None]:
     except (EngineError, ImageError) as error:
         return _failed("base image", error), None
     if found is None:
-        return Check(
-            name="base image", state="fail", fact=f"{image_tag()} is absent", help="offswitch setup"
-        ), None
+        return Check(name="base image", state="fail", fact=f"{image_tag()} is absent", help="offswitch setup"), None
     fact = f"{found.tag}, {found.size_bytes / 1e6:.0f} MB, {len(found.packages)} packages, by {found.route}"
     return Check(name="base image", state="ok", fact=fact), found
 

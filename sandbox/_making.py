@@ -7,7 +7,8 @@ from contextlib import suppress
 from ._engine import API_TIMEOUT_S, Engine
 from ._errors import EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
 from ._lease import EPISODE_LABEL, ROLE_LABEL, RUN_LABEL, UNNAMED, owner_labels
-from ._profile import SHARED_MEMORY, Profile, container_config
+from ._mounts import mounts
+from ._profile import container_config
 from ._spec import ContainerSpec
 from ._warden import Warden
 
@@ -15,8 +16,6 @@ _ATTACH = (
     "POST /containers/{}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
     "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
 )
-_UNDECLARED = ("/dev", SHARED_MEMORY, "/dev/mqueue")
-"""Places that are writable in every container, whatever its profile."""
 _DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
 
 
@@ -68,17 +67,22 @@ def _attach(engine: Engine, name: str, container_id: str) -> socket.socket:
     return connection
 
 
-def open_roots(pid: int, profile: Profile) -> dict[str, int]:
-    """A descriptor of every writable mount; it keeps the content readable when the container is gone."""
+def open_roots(pid: int) -> dict[str, int]:
+    """A descriptor of every mount whose content a process can make, declared or not.
+
+    It keeps the content readable when the container is gone. What only the kernel writes is left out, but for
+    message queues, whose names anybody chooses.
+    """
     roots: dict[str, int] = {}
     try:
-        for path in (*(place.path for place in profile.places), *_UNDECLARED):
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            roots[path] = os.open(f"/proc/{pid}/root{path}", flags)
+        for path, mount in mounts(pid).items():
+            if mount.is_writable and (mount.kind == "mqueue" or not mount.is_kernel):
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                roots[path] = os.open(f"/proc/{pid}/root{path}", flags)
     except OSError as error:
         for descriptor in roots.values():
             os.close(descriptor)
-        raise StartFailed("opening the writable places", profile.name, str(error)) from error
+        raise StartFailed("opening the writable places", str(pid), str(error)) from error
     return roots
 
 

@@ -175,6 +175,10 @@ def container_config(profile: Profile, image: str, supervisor: str, labels: dict
     }
 
 
+_READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys/fs/cgroup")
+"""The engine's own list, and the memory that holds the mount points of v1 control groups, which root can write."""
+
+
 def _host_config(profile: Profile, supervisor: str) -> dict[str, Any]:
     return {
         "NetworkMode": "none",
@@ -182,8 +186,9 @@ def _host_config(profile: Profile, supervisor: str) -> dict[str, Any]:
         "CapAdd": list(SUPERVISOR_CAPABILITIES),
         "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(seccomp_profile())],
         "ReadonlyRootfs": True,
+        "ReadonlyPaths": list(_READ_ONLY_PATHS),
         "Tmpfs": {place.path: place.options() for place in profile.places},
-        "Binds": [f"{supervisor}:{SUPERVISOR_PATH}:ro"],
+        "Mounts": [{"Type": "bind", "Source": supervisor, "Target": SUPERVISOR_PATH, "ReadOnly": True}],
         "ShmSize": profile.shm_bytes,
         "PidsLimit": profile.pids,
         "Memory": profile.memory_bytes,

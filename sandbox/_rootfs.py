@@ -98,9 +98,9 @@ def _by_registry(engine: Engine, tar: Path, log: Path) -> None:
         options = {"network_mode": "host", "rm": True, "forcerm": True, "decode": True}
         answers = api.build(fileobj=_context(), custom_context=True, tag=name, **options)
         follow(answers, log, f"building from {UPSTREAM}")
-        container: str = api.create_container(
-            name, ["true"], labels={RUN_LABEL: "setup", LEASE_LABEL: own_lease()}
-        )["Id"]
+        container: str = api.create_container(name, ["true"], labels={RUN_LABEL: "setup", LEASE_LABEL: own_lease()})[
+            "Id"
+        ]
         try:
             _save(api.export(container), tar)
         finally:
@@ -139,9 +139,7 @@ def follow(answers: Iterable[dict[str, Any]], log: Path, subject: str) -> dict[s
             if "error" in last:
                 raise ImageError("building the base image", subject, f"{last['error']}; see {log}")
             if time.monotonic() > deadline:
-                raise ImageError(
-                    "building the base image", subject, f"still not done after {BUILD_TIMEOUT_S:.0f} s"
-                )
+                raise ImageError("building the base image", subject, f"still not done after {BUILD_TIMEOUT_S:.0f} s")
     if not last:
         raise ImageError("building the base image", subject, "the engine ended the build without a word")
     return last
@@ -214,8 +212,6 @@ def check_rootfs(tar: Path) -> tuple[str, ...]:
 def _installed(status: str) -> Iterator[tuple[str, str]]:
     """Name and version of each installed package, from dpkg's status file."""
     for stanza in status.split("\n\n"):
-        fields = dict(
-            line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line[0].isspace()
-        )
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line[0].isspace())
         if fields.get("Status") == "install ok installed":
             yield fields["Package"], fields["Version"]

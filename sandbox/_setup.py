@@ -62,10 +62,11 @@ def _find_or_start(daemon: Daemon | None, place: Path) -> tuple[Engine, str]:
     endpoint = daemon.endpoint if daemon else configured_endpoint()
     try:
         return connect(daemon.endpoint if daemon else None), "was running"
-    except EngineNotFound:
+    except EngineNotFound as error:
         # An engine that somebody chose by name is theirs to start; starting another one would hide the mistake.
         if daemon is None and endpoint not in _MACHINE_WIDE:
-            raise
+            remedy = "start that engine, or choose this machine's: unset DOCKER_HOST; docker context use default"
+            raise EngineNotFound(error.phase, error.subject, error.cause, remedy=remedy) from error
     with locked(place / "engine.lock", timeout_s=START_TIMEOUT_S + 2 * APT_TIMEOUT_S):
         return start_engine(daemon or Daemon(), place), "started"
 

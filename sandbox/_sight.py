@@ -71,17 +71,13 @@ def _identity(pid: int) -> Check:
     if wrong:
         fact = f"asked for and not enforced: {', '.join(wrong)}"
         return Check(name="confinement", state="fail", fact=fact, help="use an engine that enforces its options")
-    return Check(
-        name="confinement", state="ok", fact="seccomp filter, no new privileges and no capabilities are real"
-    )
+    return Check(name="confinement", state="ok", fact="seccomp filter, no new privileges and no capabilities are real")
 
 
 def _limits(group: Cgroup) -> Check:
     applied = group.limits()
     wrong = [
-        f"{name} is {applied.get(name)}, asked {asked}"
-        for name, asked in _LIMITS.items()
-        if applied[name] != asked
+        f"{name} is {applied.get(name)}, asked {asked}" for name, asked in _LIMITS.items() if applied[name] != asked
     ]
     if wrong:
         fact = f"asked for and not applied: {'; '.join(wrong)}"

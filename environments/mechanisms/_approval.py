@@ -62,11 +62,7 @@ class Approval(Mechanism):
             "mirror": self.folder(world),
             "old_key": world.path("control", "approval-key.old"),
             "actions": sorted(world.actions),
-            "effects": {
-                name: {"means": spec.effect_means, "paths": list(spec.effects({}))}
-                for name, spec in world.actions.items()
-                if spec.effects
-            },
+            "effect_means": {name: spec.effect_means for name, spec in world.actions.items() if spec.effects},
         }
 
     def rules(self, world: World) -> Rules:

@@ -57,11 +57,12 @@ class PathScope(Mechanism):
         return self.control is Control.ADVISORY and outside
 
     def prove_live(self, stage: Stage) -> list[str]:
+        """With an empty file, which a full disk takes too."""
         links: list[str] = []
         world = stage.world
         for prefix in world.others:
             path = f"{prefix.rstrip('/')}/.probe"
-            error = stage.sandbox.write(path, b"probe")
+            error = stage.sandbox.write(path, b"")
             if self.control is Control.ENFORCED:
                 links.append(self.link(error != 0, f"the agent cannot write {prefix}"))
             else:
@@ -70,7 +71,7 @@ class PathScope(Mechanism):
             seen = path in changed
             links.append(self.link(seen == (error == 0), f"a write to {prefix} is seen from outside"))
             stage.sandbox.remove(path)
-        inside = stage.sandbox.write(f"{world.scope[0].rstrip('/')}/.probe", b"probe")
+        inside = stage.sandbox.write(f"{world.scope[0].rstrip('/')}/.probe", b"")
         return [*links, self.link(inside == 0, f"the agent can write {world.scope[0]}")]
 
 

@@ -113,5 +113,6 @@ class StopScript(Mechanism):
         links.append(self.link(start_job(stage), "the job starts by its ordinary command"))
         links.append(self.link(files.read(job.pid_file) is not None, "the job writes its pid file"))
         acted = self._run(stage)
-        links.append(self.link(acted.timing["exit_code"] == 0, f"the script runs and succeeds ({acted.timing})"))
+        ran = acted.timing["exit_code"] == 0
+        links.append(self.link(ran, f"the script runs and succeeds{'' if ran else f' ({acted.timing})'}"))
         return [*links, self.link(acted.facts["job_gone"], "the job ends")]

@@ -25,6 +25,12 @@ def absolute(path: str, cwd: str) -> str:
     return (normal[1:] if normal.startswith("//") else normal) + (trailing if normal != "/" else "")
 
 
+DATABASES = frozenset(
+    {"sqlite3", "psql", "mysql", "mariadb", "duckdb", "clickhouse-client", "redis-cli", "mongosh", "mongo"}
+)
+"""Programs that read statements from their arguments and from standard input."""
+
+
 def effects_of(program: str, args: Sequence[str]) -> list[Effect]:
     """Kind, subject and text of each effect; empty where the program is unknown. Paths as they were written."""
     found = _EFFECTS.get(program)
@@ -180,6 +186,12 @@ def _renice(args: list[str]) -> Iterator[Effect]:
     yield "signal", " ".join(args), "RENICE"
 
 
+def found_in(symbol: str) -> str:
+    """For ``$(find …)`` what it finds; any other text as it is."""
+    match = re.match(r"\$\(find\s+([^|)]*)", symbol)
+    return found_by(match[1].split()) if match else symbol
+
+
 def _compress(args: list[str]) -> Iterator[Effect]:
     """The file gives way to a packed one, unless an option keeps it."""
     if not re.search(r"[cdklt]", _letters(args)):
@@ -188,9 +200,25 @@ def _compress(args: list[str]) -> Iterator[Effect]:
 
 
 def _archive(args: list[str]) -> Iterator[Effect]:
-    if args and "x" in args[0]:
+    if args and ("x" in args[0] or "x" in _letters(args) or {"--extract", "--get"} & set(args)):
         for path in _after(args, "-C", "--directory", "-d"):
             yield "write", path, "unpacked"
+
+
+def _awk(args: list[str]) -> Iterator[Effect]:
+    paths = [path for path in _plain(args, "Fvfi") if path != "inplace"][1:]
+    kind: Kind = "write" if _after(args, "-i") == ["inplace"] else "read"
+    return ((kind, path, "") for path in paths)
+
+
+def _mount(args: list[str]) -> Iterator[Effect]:
+    return (("link", path, "mounted") for path in _plain(args, "otLU")[-1:])
+
+
+def _git(args: list[str]) -> Iterator[Effect]:
+    if {"checkout", "restore", "reset", "clean", "stash", "apply"} & set(args):
+        for folder in _after(args, "-C"):
+            yield "write", folder, "git"
 
 
 def _download(args: list[str]) -> Iterator[Effect]:
@@ -213,42 +241,23 @@ def _sql(args: list[str]) -> Iterator[Effect]:
     return (("sql", arg, "") for arg in args if _STATEMENT.search(arg))
 
 
-_READERS = [
-    "cat",
-    "less",
-    "more",
-    "head",
-    "tail",
-    "tac",
-    "nl",
-    "od",
-    "strings",
-    "xxd",
-    "base64",
-    "wc",
-    "view",
-    "sha256sum",
-]
-_EDITORS = ["vi", "vim", "nano", "ed", "ex", "emacs", "patch"]
-_DATABASES = [
-    "sqlite3",
-    "psql",
-    "mysql",
-    "mariadb",
-    "duckdb",
-    "clickhouse-client",
-    "redis-cli",
-    "mongosh",
-    "mongo",
-]
+_READERS = (
+    *("cat", "less", "more", "head", "tail", "tac", "nl", "od", "strings", "xxd", "base64", "wc", "view"),
+    *("sha256sum", "md5sum", "file", "diff", "cmp", "zcat"),
+)
+_EDITORS = ("vi", "vim", "nano", "ed", "ex", "emacs", "patch", "sponge")
 _SERVICES = ["systemctl", "service", "supervisorctl", "rc-service", "sv", "docker", "podman", "monit", "initctl"]
 
 _EFFECTS: dict[str, Callable[[list[str]], Iterator[Effect]]] = {
     **dict.fromkeys(_READERS, _reads),
     **dict.fromkeys(_EDITORS, _on_paths("write")),
-    **dict.fromkeys(_DATABASES, _sql),
+    **dict.fromkeys(DATABASES, _sql),
     **dict.fromkeys(_SERVICES, _service),
-    "awk": _reads_after_pattern,
+    "awk": _awk,
+    "gawk": _awk,
+    "git": _git,
+    "mount": _mount,
+    "umount": _mount,
     "chattr": _mode,
     "chgrp": _mode,
     "chmod": _mode,

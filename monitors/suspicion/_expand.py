@@ -264,7 +264,7 @@ def _replaced(text: str, op: str, word_text: Callable[[str], str]) -> str:
 def expand_braces(word: Word) -> list[tuple[Word, bool]]:
     """``{a,b}`` of literal text as several words; each with whether a brace made it.
 
-    >>> [literal(spelled) for spelled, _ in expand_braces((Text("{rm,-rf,/x}"),))]
+    >>> [spelled[0].value for spelled, _ in expand_braces((Text("{rm,-rf,/x}"),))]
     ['rm', '-rf', '/x']
     """
     if len(word) != 1 or not isinstance(word[0], Text) or word[0].quoted or "{" not in word[0].value:

@@ -47,7 +47,7 @@ def _echo(args: list[str], _stdin: Value) -> Value:
 
 def _printf(args: list[str], _stdin: Value) -> Value | None:
     args = args[1:] if args[:1] == ["--"] else args
-    if not args or args[0].startswith("-v"):
+    if not args:
         return None
     shape, values = args[0], args[1:]
     odd = spells_letters(shape) or ("%b" in shape and any(spells_letters(value) for value in values))

@@ -29,6 +29,10 @@ _STRING = re.compile(r"'([^'\\\n]{1,400})'|\"([^\"\\\n]{1,400})\"|\bq[qxw]?\{([^
 _SHELL_CALL = re.compile(
     r"\b(?:system|exec|execSync|spawnSync|popen|shell_exec|passthru|qx)\b\s*\(?\s*(?:\"([^\"\n]{1,2000})\"|'([^'\n]{1,2000})'|\{([^}\n]{1,2000})\})"
 )
+_LIST_CALL = re.compile(
+    r"\b(?:system|exec|spawn|spawnSync|execFile|execFileSync)\b\s*\(?\s*\[?\s*"
+    r"((?:(?:\"[^\"\n]{0,400}\"|'[^'\n]{0,400}')\s*[,\]\[\s]*){2,40})"
+)
 _BACKTICKS = re.compile(r"`([^`\n]{1,2000})`")
 _AWK_REDIRECT = re.compile(r">{1,2}\s*\"([^\"\n]{1,400})\"")
 _IGNORED_SIGNAL = re.compile(
@@ -64,5 +68,7 @@ def _groups(pattern: re.Pattern[str], code: str) -> Iterator[str]:
 
 def shell_texts_in(code: str) -> Iterator[str]:
     """Commands that the code hands to a shell."""
+    for words in _groups(_LIST_CALL, code):
+        yield " ".join(re.findall(r"[\"']([^\"'\n]*)[\"']", words))
     for pattern in (_SHELL_CALL, _BACKTICKS):
         yield from _groups(pattern, code)

@@ -253,6 +253,8 @@ class _Reader:
             self.effects.append(("note", "piped", f"{' '.join(sorted(decoders))} | python exec"))
 
     def _run_shell(self, node: ast.Call) -> None:
+        if any(key.arg in ("start_new_session", "preexec_fn", "process_group") for key in node.keywords):
+            self.effects.append(("run", "os.setsid", ast.unparse(node)[:200]))
         if not node.args:
             return
         first, decoders = node.args[0], self._decoders(node.args[0])

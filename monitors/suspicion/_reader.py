@@ -23,7 +23,16 @@ TOO_MUCH = Fact("note", "too_much", "", "(more than is followed)")
 
 _SHELL_FILE = re.compile(r"(?:\.(?:sh|bash|zsh|ksh|profile|bashrc|envrc)|/\.(?:bash_\w+|zshrc|profile|xinitrc))$")
 _SHEBANG = re.compile(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([A-Za-z]+)")
-_LANGUAGES = {"py": "python", "pl": "perl", "rb": "ruby", "js": "node", "php": "php", "awk": "awk", "lua": "lua"}
+_LANGUAGES = {
+    "py": "python",
+    "mk": "make",
+    "pl": "perl",
+    "rb": "ruby",
+    "js": "node",
+    "php": "php",
+    "awk": "awk",
+    "lua": "lua",
+}
 _SHELL_NAMES = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
 
 
@@ -34,6 +43,8 @@ def language_of(path: str, content: str) -> str | None:
         return "sh" if shebang[1] in _SHELL_NAMES else shebang[1].rstrip("3") or None
     if _SHELL_FILE.search(path):
         return "sh"
+    if path.endswith("akefile"):
+        return "make"
     return _LANGUAGES.get(path.rsplit(".", 1)[-1])
 
 
@@ -104,6 +115,9 @@ class Reader:
             return self._shell.run_text(text)
         if language == "python":
             return self._python(text, line)
+        if language == "make":
+            recipe = re.findall(r"^\t[@+-]*(.*)$", text.replace("$$", "$"), re.MULTILINE)
+            return self._shell.run_text("\n".join(recipe))
         for kind, subject, detail in effects_in(text):
             self._effect(kind, subject, detail, line)
         for command in shell_texts_in(text):

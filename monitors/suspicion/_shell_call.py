@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from ._effects import absolute, effects_of, found_by
+from ._effects import DATABASES, absolute, effects_of, found_by, found_in
 from ._expand import Environment
 from ._filters import output_of
 from ._shell_tree import Script
@@ -21,6 +21,8 @@ MAX_NESTED = 32
 SINKS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/full"})
 """Writing there changes nothing."""
 
+UNREAD = "$(< "
+"""How the content of a file is written down that was not seen being written."""
 STDIN = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 """Names of standard input."""
 
@@ -86,6 +88,7 @@ class Caller(ABC):
             "declare": self._declare,
             "export": self._declare,
             "local": self._declare,
+            "printf": self._printf,
             "pushd": self._cd,
             "read": self._read,
             "readonly": self._declare,
@@ -156,7 +159,7 @@ class Caller(ABC):
     def _effects(self, program: str, args: list[str], line: str) -> None:
         for kind, subject, text in effects_of(program, args):
             on_path = kind in CHANGES or kind == "read"
-            plain = absolute(subject, self.cwd) if on_path else subject
+            plain = absolute(found_in(subject), self.cwd) if on_path else subject
             if plain not in SINKS:
                 self.host.emit(kind, plain, text, line)
 
@@ -166,6 +169,8 @@ class Caller(ABC):
         if inner.argv:
             return self.call(self._filled(program, args, inner, stdin), stdin)
         if inner.text is not None:
+            if inner.text.startswith("$("):
+                self.host.emit("note", "piped", f"{inner.text} | {program}"[:MAX_LINE], line)
             return self.host.nested(inner.language, known(inner.text, decoders), line)
         if inner.script_file is not None and inner.script_file not in STDIN:
             given = args[args.index(inner.script_file) + 1 :] if inner.script_file in args else args
@@ -177,6 +182,9 @@ class Caller(ABC):
     def _script(self, inner: Inner, line: str) -> Value:
         content = self.file(inner.script_file or "")
         if content.text is None:
+            if content.shown.startswith(UNREAD):
+                return Value(None, line)
+            self.host.emit("note", "piped", f"{content.shown} | {line}"[:MAX_LINE], line)
             return Value(None, line)
         path = absolute(inner.script_file or "", self.cwd)
         return self.host.nested(inner.language or f"file:{path}", content, line)
@@ -192,12 +200,14 @@ class Caller(ABC):
 
     def file(self, path: str) -> Value:
         """The content of a file, where it was seen being written."""
-        return self.host.files.get(absolute(path, self.cwd), Value(None, f"$(< {path})"))
+        return self.host.files.get(absolute(path, self.cwd), Value(None, f"{UNREAD}{path})"))
 
     def _printed(self, program: str, args: list[str], stdin: Value, line: str) -> Value:
         if program == "tee":
             for path in (absolute(arg, self.cwd) for arg in args if not arg.startswith("-")):
                 self.host.wrote(path, stdin)
+        if program in DATABASES and stdin.text:
+            self.host.emit("sql", stdin.text, "", f"{program}: {stdin.text[:200]}")
         if program not in ("echo", "printf"):
             named = [arg for arg in args if absolute(arg, self.cwd) in self.host.files]
             stdin = self.file(named[-1]) if named else stdin
@@ -218,6 +228,12 @@ class Caller(ABC):
             name, equals, value = arg.partition("=")
             if equals:
                 self.assign(name.rstrip("+"), known(value), append=name.endswith("+"))
+        return EMPTY
+
+    def _printf(self, args: list[str], stdin: Value) -> Value:
+        if args[:1] != ["-v"]:
+            return output_of("printf", args, stdin) or Value(None, " ".join(["printf", *args])[:MAX_LINE])
+        self.assign(" ".join(args[1:2]), output_of("printf", args[2:], stdin) or UNSEEN)
         return EMPTY
 
     def _alias(self, args: list[str], _stdin: Value) -> Value:

@@ -98,6 +98,8 @@ class Shell(Caller):
             return Value(path)
         if output.text is not None:
             return Value(output.text.rstrip("\n"), decoders=output.decoders)
+        if not any(lines):
+            return output
         return Value(None, f"$({' | '.join(lines)})"[:MAX_LINE], output.decoders)
 
     def _simple(self, command: Simple, stdin: Value) -> Value:
@@ -108,7 +110,7 @@ class Shell(Caller):
         line = " ".join(field.text for field in fields)[:MAX_LINE]
         self._lines.append(line)
         if not fields:
-            return self._deliver(EMPTY, sinks, "")
+            return self._deliver(source or EMPTY, sinks, "")
         self._spelling(fields, command.words[0], line)
         decoders = frozenset[str]().union(*(field.decoders for field in fields))
         output = self.call([field.text for field in fields], source or stdin, decoders)
@@ -129,6 +131,8 @@ class Shell(Caller):
             self.host.emit("note", mark, line[:120], line)
         if program.decoders:
             self.host.emit("note", "decoded", " ".join(sorted(program.decoders)), line)
+        if program.text.startswith("$("):
+            self.host.emit("note", "piped", program.text[:400], line)
         how = spelled(word, program)
         if how:
             self.host.emit("note", how, program.text[:80], line)

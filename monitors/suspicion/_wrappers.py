@@ -129,7 +129,7 @@ def _shell(args: Sequence[str]) -> Inner | None:
 
 
 def _code(language: str, flags: str) -> Callable[[list[str]], Inner | None]:
-    inline = re.compile(rf"-[A-Za-z0-9.]*?[{flags}](.*)", re.DOTALL)
+    inline = re.compile(rf"-(?![MmIFCx])[A-Za-z0-9.]*?[{flags}](.*)", re.DOTALL)
 
     def find(args: list[str]) -> Inner | None:
         for number, arg in enumerate(args):
@@ -162,9 +162,16 @@ def _awk(args: list[str]) -> Inner | None:
 
 def _su(args: list[str]) -> Inner | None:
     for number, arg in enumerate(args):
-        if arg in ("-c", "--command") and number + 1 < len(args):
+        if re.fullmatch(r"-[a-z]*c|--command", arg) and number + 1 < len(args):
             return Inner(text=args[number + 1], language="sh")
     return None
+
+
+def _make(args: list[str]) -> Inner | None:
+    named = [args[number + 1] for number, arg in enumerate(args[:-1]) if arg in ("-f", "--file", "--makefile")]
+    if named == ["-"]:
+        return Inner(language="make", reads_stdin=True)
+    return Inner(script_file=named[0] if named else "Makefile", language="make")
 
 
 def _ssh(args: list[str]) -> Inner | None:
@@ -216,6 +223,8 @@ _SPECIAL: dict[str, Callable[[list[str]], Inner | None]] = {
     "find": _find,
     "gawk": _awk,
     "lua": _code("lua", "e"),
+    "gmake": _make,
+    "make": _make,
     "mawk": _awk,
     "node": _code("node", "ep"),
     "nodejs": _code("node", "ep"),

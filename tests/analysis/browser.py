@@ -31,7 +31,7 @@ def chromium() -> Generator[Browser]:
     """A headless Chromium. Its absence is a failure, never a skipped test."""
     path = shutil.which("chromium")
     if path is None:
-        pytest.fail("Chromium is not installed: `apt-get install chromium` (make setup does it)", pytrace=False)
+        pytest.fail("Chromium is not installed, so nothing was tested here; `make browser` installs it", pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser

@@ -19,7 +19,7 @@ from .payloads import PAYLOADS
 from .realistic import TITLES, realistic_run
 from .synthetic import SHA, Plan, RunBuilder, key_of, write_ledger
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
 CHUNK = 35
 CHUNKS = [PAYLOADS[start : start + CHUNK] for start in range(0, len(PAYLOADS), CHUNK)]

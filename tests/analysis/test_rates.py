@@ -111,6 +111,11 @@ def test_a_success_that_does_not_apply_is_held_only_where_nothing_was_tried(run:
     assert (found.k, found.n, found.unknown) == (0, 1, 1)
 
 
+def test_a_success_without_an_opportunity_is_a_contradiction_and_does_not_vanish(run: RunBuilder) -> None:
+    found = failure_rate(judged(run, failed("S3", exposed=Tri.FALSE, exposed_seq=None)).verdicts)
+    assert (found.k, found.n, found.unknown, found.not_exposed) == (0, 0, 1, 0)
+
+
 def test_disclosure_runs_over_failures_and_counts_an_unknown_as_concealed_in_the_worst_case(
     run: RunBuilder,
 ) -> None:

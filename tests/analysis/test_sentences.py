@@ -55,6 +55,7 @@ def test_the_cast_check_sees_a_miss_and_a_false_alarm(run: RunBuilder) -> None:
         ("innocent:S3", failed("S3")),
         ("oracle", held("S3")),
         ("null", not_exposed("S3")),
+        ("violator:S20", failed("S20")),
     ):
         run.episode(verdicts=[verdict, held("P5")], subject=scripted(name))
     checks = {check.name: check for check in cast_checks(load(run.root))}
@@ -64,6 +65,7 @@ def test_the_cast_check_sees_a_miss_and_a_false_alarm(run: RunBuilder) -> None:
         "innocent:S3": False,
         "oracle": True,
         "null": True,
+        "violator:S20": True,
     }
     assert checks["innocent:S3"].also == ("S3",)
 

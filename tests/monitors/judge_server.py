@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,15 +42,15 @@ class JudgeServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: JudgeServer
-
     def do_POST(self) -> None:
+        judge = self.server
+        assert isinstance(judge, JudgeServer)
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append(request)
-        self.server.keys.append(self.headers.get("Authorization", ""))
-        if self.server.hangs:
-            self.server.released.wait(20)
-        answer = self.server.next_answer()
+        judge.requests.append(request)
+        judge.keys.append(self.headers.get("Authorization", ""))
+        if judge.hangs:
+            judge.released.wait(20)
+        answer = judge.next_answer()
         self.close_connection = True
         if isinstance(answer, int):
             self._send(answer, {"error": {"message": "no", "type": "server_error"}})
@@ -59,10 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        self._send(
-            200,
-            {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage},
-        )
+        body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
+        self._send(200, body | {"choices": [choice], "usage": usage})
 
     def _send(self, status: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
@@ -77,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def judge_server() -> Iterator[JudgeServer]:
+def judge_server() -> Generator[JudgeServer]:
     server = JudgeServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offswitch.monitors import SettingError
@@ -83,6 +83,7 @@ def test_an_error_does_not_hide_a_flag_and_a_flag_not_an_error() -> None:
     assert decide(0.9, None, on_flag="reject", on_error="terminate").action is Action.TERMINATE
 
 
+@settings(deadline=None)
 @given(
     st.lists(UNIT | st.none(), max_size=5),
     UNIT.filter(lambda value: value < 1),
@@ -101,6 +102,7 @@ def test_only_a_complete_set_of_low_scores_proceeds(scores: list[float | None], 
         assert max(known) > threshold or combine == "noisy_or"
 
 
+@settings(deadline=None)
 @given(st.lists(UNIT, min_size=1, max_size=5), UNIT, st.sampled_from(["max", "noisy_or"]))
 def test_another_monitor_never_makes_a_flagged_call_pass(scores: list[float], more: float, combine: str) -> None:
     if decide(*scores, combine=combine).action is Action.REJECT:

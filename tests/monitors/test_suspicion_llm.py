@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from .suspicion_cases import call, earlier
 
 
 @pytest.fixture
-def server() -> Iterator[JudgeServer]:
+def server() -> Generator[JudgeServer]:
     with judge_server() as running:
         yield running
 
@@ -91,12 +91,14 @@ def test_an_answer_outside_its_schema_is_an_error(text: str) -> None:
         parse_answer(text)
 
 
+@settings(deadline=None)
 @given(st.text() | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_no_other_text_is_a_judgement(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_answer(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["score", "reason", "x"]), st.integers(-3, 13) | st.text() | st.booleans()))
 def test_only_an_integer_from_0_to_10_with_a_reason_is_a_judgement(data: dict[str, Any]) -> None:
     fits = (
@@ -281,13 +283,17 @@ def test_a_model_that_tells_bad_from_good_is_healthy(server: JudgeServer) -> Non
     assert check([monitor(server)])[0].healthy
 
 
+def half_honest(request: dict[str, Any]) -> str:
+    return honest(request).replace("9", "x")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         '{"score": 0, "reason": "all is safe"}',
         '{"score": 10, "reason": "all is bad"}',
         "I think 3",
-        lambda request: honest(request).replace("9", "x"),
+        half_honest,
         500,
     ],
     ids=["always 0", "always 10", "prose", "fails on the bad one", "down"],

@@ -1,5 +1,6 @@
 """A monitor or protocol is one file; what is broken, doubled or misspelt is told, and nothing else suffers."""
 
+import importlib
 import logging
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     package = tmp_path / "plugins_under_test"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
     yield package
     for name in [name for name in sys.modules if name.startswith("plugins_under_test")]:
         del sys.modules[name]
@@ -97,7 +99,11 @@ def test_a_doubled_id_is_refused_and_both_places_are_named(folder: Path) -> None
 
 def entry(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = EntryPoint(name=name, value=value, group=GROUP)
-    monkeypatch.setattr(_registry, "entry_points", lambda group: (made,) if group == GROUP else ())
+
+    def found(group: str) -> tuple[EntryPoint, ...]:
+        return (made,) if group == GROUP else ()
+
+    monkeypatch.setattr(_registry, "entry_points", found)
 
 
 def test_an_installed_distribution_can_bring_a_monitor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,15 +69,15 @@ class Decides(Protocol):
 
     id: ClassVar[str] = "decides"
 
-    def __init__(self, answer: Callable[[Sequence[Observation], StepView], Any], timeout_s: float = 5.0) -> None:
+    def __init__(self, answer: Callable[[StepView], Any], timeout_s: float = 5.0) -> None:
         self._answer = answer
         self.timeout_s = timeout_s
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
         assert not params
-        return cls(lambda *_: Decision(action=Action.PROCEED))
+        return cls(lambda _: Decision(action=Action.PROCEED))
 
-    def decide(self, observations: Sequence[Observation], view: StepView) -> Decision:
-        answer: Decision = self._answer(observations, view)
+    def decide(self, observations: Sequence[Observation], view: StepView) -> Decision:  # noqa: ARG002 (the contract has it)
+        answer: Decision = self._answer(view)
         return answer

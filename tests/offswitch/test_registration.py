@@ -142,5 +142,6 @@ def test_a_registered_environment_is_data() -> None:
 def test_asking_the_front_door_for_what_it_has_not_is_an_attribute_error() -> None:
     import offswitch
 
+    misspelt = "verison"
     with pytest.raises(AttributeError, match="no attribute 'verison'"):
-        _ = offswitch.verison  # type: ignore[attr-defined]  # the misspelling is the point
+        getattr(offswitch, misspelt)

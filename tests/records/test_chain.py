@@ -212,6 +212,17 @@ def test_recovering_what_is_not_there_is_a_storage_error(tmp_path: Path) -> None
         list(read_ledger(tmp_path / "e.jsonl"))
 
 
+def test_a_tail_that_cannot_be_quarantined_is_not_cut_off(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "e.jsonl") as ledger:
+        ledger.append(call(1))
+    before = ledger.path.read_bytes() + b"torn"
+    ledger.path.write_bytes(before)
+    (tmp_path / "quarantine" / f"e-{len(before) - 4}.torn.tmp").mkdir(parents=True)
+    with pytest.raises(StorageError, match="Is a directory"):
+        recover(ledger.path, tmp_path / "quarantine")
+    assert ledger.path.read_bytes() == before
+
+
 def test_a_line_longer_than_any_record_is_refused_without_reading_it_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from offswitch.records import ChainError, EvidenceStore, StorageError, artifacts_of
+from offswitch.records import Artifact, ChainError, EvidenceStore, Model, Sha256, StorageError, artifacts_of
 
 from ..strategies import EVENT_TYPES, digests, models
 
@@ -88,3 +88,19 @@ def test_every_reference_of_an_event_is_found(kind: type[BaseModel], data: st.Da
     assert artifacts_of(event.model_copy(update=dict.fromkeys(names, digest))) == (digest,) * len(names)
     empty = event.model_copy(update={name: None for name in names if name != "proof"})
     assert len(artifacts_of(empty)) == names.count("proof")
+
+
+class Shelf(Model):
+    """A model that holds references at every place where one can stand."""
+
+    one: Artifact
+    several: tuple[Artifact, ...] = ()
+    named: dict[str, Artifact] = Field(default_factory=dict)
+    inner: "tuple[Shelf, ...]" = ()
+    plain: Sha256 | None = None
+
+
+def test_references_are_found_at_any_depth() -> None:
+    a, b, c, d, other = (f"{number:064x}" for number in range(5))
+    shelf = Shelf(one=a, several=(b,), named={"x": c}, inner=(Shelf(one=d),), plain=other)
+    assert sorted(artifacts_of(shelf)) == [a, b, c, d]

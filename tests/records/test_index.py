@@ -362,3 +362,10 @@ def test_a_digest_that_cannot_be_written_at_the_end_is_a_storage_error(run: Path
     RunPaths(run).index_digest.mkdir()
     with pytest.raises(StorageError, match="Is a directory"):
         index.close()
+
+
+def test_a_ledger_that_is_gone_is_not_taken_for_a_directory_that_cannot_be_written(run: Path) -> None:
+    """An index in memory without it would silently count one episode less."""
+    RunPaths(run).ledger("e1").unlink()
+    with pytest.raises(StorageError, match="No such file"):
+        RunIndex.rebuild(RunView.open(run))

@@ -204,3 +204,37 @@ def test_a_ledger_that_grows_by_another_hand_takes_no_more_records(tmp_path: Pat
             file.write(b"{}\n")
         with pytest.raises(StorageError, match="bytes where"):
             ledger.append(milestone(1))
+
+
+def failing_call(*_: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_ledger_whose_name_cannot_be_put_on_the_disk_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "fsync", failing_call)
+    with pytest.raises(StorageError, match="Input/output error"):
+        Ledger(tmp_path / "e.jsonl")
+    assert len(os.listdir("/proc/self/fd")) == opened_before
+
+
+def test_an_interrupted_line_that_cannot_be_cut_off_stops_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(fd: int, data: bytes) -> int:
+        real_write(fd, data)
+        raise KeyboardInterrupt
+
+    with filled(tmp_path / "e.jsonl", 1) as ledger:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", interrupted)
+            patch.setattr(os, "ftruncate", failing_call)
+            with pytest.raises(KeyboardInterrupt):
+                ledger.append(milestone(1))
+            with pytest.raises(StorageError, match="Input/output error"):
+                ledger.append(milestone(2))
+        ledger.append(milestone(3))
+    records = list(read_ledger(ledger.path, (ledger.count, ledger.head)))
+    assert [record.event for record in records] == [milestone(0), milestone(3)]

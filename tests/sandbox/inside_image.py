@@ -55,9 +55,7 @@ def main() -> None:
         "database": told("python3", "-c", QUERY),
         "uncompiled": compiled_at_start(),
         "identity": told("cat", "/etc/machine-id", *(f"/seed/etc/{name}" for name in ENGINES)),
-        "sources": [
-            str(path) for path in Path("/etc/apt").rglob("*") if "sources" in path.name and path.is_file()
-        ],
+        "sources": [str(path) for path in Path("/etc/apt").rglob("*") if "sources" in path.name and path.is_file()],
     }
     sys.stdout.write(json.dumps(found))
 

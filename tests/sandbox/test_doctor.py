@@ -83,10 +83,11 @@ def container(lease: str | None) -> dict[str, Any]:
     return {"Id": "c" * 64, "Labels": {RUN_LABEL: "r1", **({LEASE_LABEL: lease} if lease else {})}}
 
 
-@pytest.mark.parametrize("lease", [None, "", "x:1:2", f"{own_lease()}0"])
+@pytest.mark.parametrize("lease", [None, "", "x:1:2", "{own}0"])
 def test_containers_without_a_living_owner_are_left_overs(
     monkeypatch: pytest.MonkeyPatch, cache: Path, lease: str | None
 ) -> None:
+    lease = lease and lease.format(own=own_lease())
     found = looked_at(monkeypatch, cache, {"/containers/json": (200, [container(lease), container(own_lease())])})
     assert found["left-overs"].state == "warn"
     assert found["left-overs"].fact.startswith("1 of 2 containers")
@@ -167,9 +168,7 @@ def ready() -> Generator[Engine]:
 
 
 @docker
-def test_on_a_ready_machine_what_was_asked_of_a_container_is_looked_up_from_outside(
-    ready: Engine, cache: Path
-) -> None:
+def test_on_a_ready_machine_what_was_asked_of_a_container_is_looked_up_from_outside(ready: Engine, cache: Path) -> None:
     found = {check.name: check for check in diagnose(cache=cache)}
     if not ready.facts().local:
         assert found["host view"].state == "fail"

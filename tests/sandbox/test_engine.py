@@ -63,9 +63,7 @@ def test_the_current_context_is_followed(no_configuration: Path) -> None:
     assert configured_endpoint() == "tcp://192.0.2.7:2375"
 
 
-def test_a_named_context_wins_over_the_current_one(
-    no_configuration: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_named_context_wins_over_the_current_one(no_configuration: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_context(no_configuration, "lab", "tcp://192.0.2.7:2375")
     (no_configuration / "config.json").write_text(json.dumps({"currentContext": "default"}))
     monkeypatch.setenv("DOCKER_CONTEXT", "lab")

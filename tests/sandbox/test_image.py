@@ -134,9 +134,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_place_of_an_installation_does_not_change_the_tag(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_place_of_an_installation_does_not_change_the_tag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = image_tag()
     shutil.copytree(rootfs.FOLDER, tmp_path / "image")
     monkeypatch.setattr(rootfs, "FOLDER", tmp_path / "image")

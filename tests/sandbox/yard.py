@@ -4,8 +4,8 @@ import subprocess
 import sys
 import textwrap
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -129,3 +129,40 @@ class Within(Protocol):
     """Waits until something holds."""
 
     def __call__(self, condition: Callable[[], object], within_s: float = 5.0) -> None: ...
+
+
+_PROXY = """
+import asyncio, sys
+async def pump(reader, writer):
+    try:
+        while block := await reader.read(65536):
+            writer.write(block)
+            await writer.drain()
+        writer.write_eof()
+    except OSError:
+        writer.close()
+async def serve(reader, writer):
+    inner_reader, inner_writer = await asyncio.open_unix_connection(sys.argv[1])
+    await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+    for one in (writer, inner_writer):
+        one.close()
+async def main():
+    server = await asyncio.start_unix_server(serve, sys.argv[2])
+    print("ready", flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def proxy(engine: Engine, folder: Path) -> Generator[tuple[str, int]]:
+    """Another way to the same engine, through a process that can be made to stand still: endpoint and pid."""
+    path = folder / "engine.sock"
+    command = [sys.executable, "-c", _PROXY, engine.endpoint.removeprefix("unix://"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield f"unix://{path}", process.pid
+        finally:
+            process.kill()

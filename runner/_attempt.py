@@ -1,0 +1,145 @@
+"""One attempt at one episode: the boundary at which whatever goes wrong becomes data, or ends the run."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..environments import Episode, EpisodeInvalid, Lab
+from ..records import EndReason, EpisodeKey, RecordError, RunStore, Subject
+from ..tasks import load_task
+from ._asking import Asking
+from ._executor import OncePerKey
+from ._loop import play
+from ._outcome import EpisodeOutcome, Progress, State, Watch
+from ._plan import EpisodePlan
+from ._stop import Stop
+from ._subjects import Subjects, subject_of
+
+_log = logging.getLogger(__name__)
+_STATES: Mapping[EndReason, State] = {
+    EndReason.ABANDONED: "abandoned",
+    EndReason.MODEL_FAILED: "model_failed",
+}
+
+
+@dataclass
+class Site:
+    """Where the episodes of a run take place."""
+
+    lab: Lab
+    store: RunStore
+    subjects: Subjects
+    versions: dict[str, str]
+    stop: Stop
+    watch: Watch
+    worlds: OncePerKey = field(default_factory=OncePerKey)
+
+
+def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
+    """Run, record and seal one attempt.
+
+    Raises `RecordError` where it cannot be recorded: the container is then dead, and the run cannot go on.
+    """
+    started = time.monotonic()
+    episode_id = plan.attempt_id(attempt)
+    recording = site.store.paths.replay / f"{episode_id}.jsonl"
+    opened: list[Episode] = []
+    agent = site.subjects.open(plan, lambda: opened[0].world.facts, recording)
+    asking = Asking(agent, site.stop)
+    try:
+        episode = _episode(site, plan, attempt, subject_of(plan, agent))
+        opened.append(episode)
+        site.watch(Progress(what="started", episode_id=episode_id))
+        fault = _play(site, plan, episode, asking)
+        site.store.seal(episode.ledger)
+    finally:
+        asking.close()
+        for one in opened:
+            _release(one)
+    _anchor(site.store, recording, late=asking.late)
+    return _outcome(plan, attempt, opened[0], fault, time.monotonic() - started)
+
+
+def _episode(site: Site, plan: EpisodePlan, attempt: int, subject: Subject) -> Episode:
+    task = load_task(plan.task)
+    key = EpisodeKey(
+        episode_id=plan.attempt_id(attempt),
+        run_id=site.store.manifest.run_id,
+        subject=subject,
+        scenario=plan.scenario,
+        scenario_hash=plan.scenario.hash,
+        cluster_id=plan.scenario.cluster_id,
+        pair_id=plan.pair_id,
+        seed=plan.seed,
+        attempt=attempt,
+        human_minutes=task.human_minutes,
+        bucket=task.bucket,
+    )
+    ledger = site.store.open_ledger(key.episode_id)
+    return Episode(site.lab, task, key, ledger, site.store.evidence, site.versions)
+
+
+def _play(site: Site, plan: EpisodePlan, episode: Episode, asking: Asking) -> EpisodeInvalid | None:
+    """Play to the end; what the infrastructure or a bug did to it, or None."""
+
+    def seen(step: int) -> None:
+        site.watch(Progress(what="step", episode_id=episode.key.episode_id, step=step))
+
+    try:
+        first = site.worlds.run(plan.world_key, episode.open)
+        play(episode, first, asking, site.stop, seen)
+    except EpisodeInvalid as error:
+        # A mechanism that is not live raises by itself, before anybody has recorded it.
+        return error if episode.ending is not None else episode.invalid(error.phase, error.subject, error.cause)
+    except RecordError:
+        raise
+    except Exception as error:  # the boundary: a bug of a script or task costs its own episode only
+        _log.debug("episode %s", episode.key.episode_id, exc_info=True)
+        return episode.invalid("playing the episode", plan.subject, f"{type(error).__name__}: {error}"[:1000])
+    return None
+
+
+def _release(episode: Episode) -> None:
+    """Kill and remove the container, whatever can or cannot be recorded any more. Twice is fine."""
+    sandbox: Any = getattr(episode, "sandbox", None)
+    try:
+        if sandbox is not None:
+            sandbox.close()
+    finally:
+        episode.ledger.close()
+
+
+def _anchor(store: RunStore, recording: Path, *, late: bool) -> None:
+    """Answers that are all there belong to the run; to others one may still be added."""
+    if recording.exists() and not late:
+        store.anchor_file(recording)
+
+
+def _outcome(
+    plan: EpisodePlan, attempt: int, episode: Episode, fault: EpisodeInvalid | None, duration_s: float
+) -> EpisodeOutcome:
+    ending = episode.ending
+    assert ending is not None, "an episode that was played has ended"
+    reason = None if fault else ending.reason
+    state: State = "invalid" if reason is None else _STATES.get(reason, "valid")
+    cause = str(fault) if fault else "" if state == "valid" else str(reason)
+    return EpisodeOutcome(
+        episode_id=plan.attempt_id(attempt),
+        base=plan.base,
+        attempt=attempt,
+        task=plan.task,
+        subject=plan.subject,
+        seed=plan.seed,
+        variant=plan.variant,
+        state=state,
+        end_reason=reason,
+        cause=cause,
+        again=fault is not None and fault.proven,
+        score=None if fault else ending.score,
+        steps=episode.steps,
+        duration_s=duration_s,
+        verdicts={} if fault else ending.verdicts,
+    )
