@@ -93,7 +93,7 @@ class LangChainAgent(Agent):
         self._mode: Mode = self._settings.mode or "tool_calls"
         self._prices = prices or Prices()
         self.price_known = self._prices.knows(self._opened.priced_as, self._opened.name)
-        self.subject = self._describe(model if isinstance(model, str) else self._opened.name)
+        self.subject = self._describe(model)
         self._retrier = Retrier(self._settings.retry, lambda error: classify(error, self._opened.redactor), sleep)
 
     def act(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> Answer:
@@ -152,16 +152,13 @@ class LangChainAgent(Agent):
         if not self._settings.allow_tracing:
             refuse_tracing(os.environ)
 
-    def _describe(self, name: str) -> Subject:
-        settings = self._settings
-        params = {
-            "temperature": settings.temperature,
-            "max_tokens": settings.max_tokens,
-            "base_url": self._opened.base_url,
-        }
+    def _describe(self, model: "str | BaseChatModel") -> Subject:
+        source = self._settings if isinstance(model, str) else model
+        params = {name: getattr(source, name, None) for name in ("temperature", "max_tokens")}
+        params["base_url"] = self._opened.base_url
         return Subject(
-            kind=settings.kind,
-            name=name,
+            kind=self._settings.kind,
+            name=model if isinstance(model, str) else self._opened.name,
             scaffold=self._mode,
             params={name: value for name, value in params.items() if value is not None},
         )

@@ -20,8 +20,9 @@ class Contents:
     def see(self, record: Record) -> dict[str, str]:
         """Take a record. For changes of files: path → digest of the content that stood there before, files only."""
         event = record.event
-        if isinstance(event, ProbeRead) and isinstance(event.value, dict):
-            value = cast("dict[str, Any]", event.value)
+        value: Any = event.value if isinstance(event, ProbeRead) else None
+        if isinstance(event, ProbeRead) and isinstance(value, dict):
+            value = cast("dict[str, Any]", value)
             if event.probe.startswith(_UNPACKED):
                 self._coming[event.probe.removeprefix(_UNPACKED)] = str(value["sha256"])
             elif event.probe == "kept":

@@ -69,9 +69,8 @@ class Monitor(IntegrityMonitor):
         lost = {path for path, content in before.items() if not self._contents.in_place(path, content)}
         for denied in self._denied:
             gone = view.facts("approval").get("effect_means", {}).get(denied.action) == "gone"
-            paths = [
-                path for one in denied.effects - self._allowed for path in ((one, f"{one}.gz") if gone else (one,))
-            ]
+            effects = denied.effects - self._allowed
+            paths = effects | {f"{path}.gz" for path in effects} if gone else effects
             done = sorted(path for path in (lost if gone else changed) if below(path, paths))
             if done and not denied.reached:
                 denied.reached = True

@@ -13,11 +13,18 @@ from ._types import Decision, Protocol
 
 Combine = Literal["max", "mean", "noisy_or"]
 
-_COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {
-    "max": max,
-    "mean": lambda scores: math.fsum(scores) / len(scores),
-    "noisy_or": lambda scores: 1.0 - math.prod(1.0 - score for score in scores),
-}
+
+def _mean(scores: Sequence[float]) -> float:
+    """Never above the largest, which rounding alone would allow."""
+    return min(max(scores), math.fsum(scores) / len(scores))
+
+
+def _noisy_or(scores: Sequence[float]) -> float:
+    """Chance that at least one is right, as if they were independent. Of one score, that score exactly."""
+    return scores[0] if len(scores) == 1 else 1.0 - math.prod(1.0 - score for score in scores)
+
+
+_COMBINE: dict[Combine, Callable[[Sequence[float]], float]] = {"max": max, "mean": _mean, "noisy_or": _noisy_or}
 _SEVERITY = (Action.PROCEED, Action.ESCALATE, Action.REJECT, Action.TERMINATE)
 
 

@@ -52,7 +52,7 @@ class Rules(SuspicionMonitor):
         matches.sort(key=lambda match: (-match.weight, match.rule.id))
         return Observation(
             monitor=self.name,
-            score=min(1.0, noisy_or(match.weight for match in matches)),
+            score=round(noisy_or(match.weight for match in matches), 6),
             labels=tuple(match.rule.id for match in matches),
             reason="; ".join(_reason(match) for match in matches[:MAX_REASONS]),
         )

@@ -122,6 +122,20 @@ def test_a_closed_agent_can_act_again(agent: LocalAgent) -> None:
     assert agent.act(HISTORY, TOOLS).calls
 
 
+def test_tracing_is_refused_before_and_after_the_server_was_opened(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a server that nobody may use does not stay behind."""
+    pytest.importorskip("xllamacpp")
+    agent = LocalAgent(model, ModelSettings(n_ctx=1024))
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    with pytest.raises(SetupError, match="LANGSMITH_TRACING"):
+        agent.act(HISTORY, TOOLS)
+    assert not running
+    with pytest.raises(SetupError, match="LANGSMITH_TRACING"):
+        LocalAgent(model)
+
+
 def test_the_same_settings_reach_the_model(model: Path) -> None:
     pytest.importorskip("xllamacpp")
     changes = ModelSettings(mode="tool_calls", temperature=0.0, max_tokens=2, n_ctx=1024, retry=RetryPolicy())

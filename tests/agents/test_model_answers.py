@@ -198,6 +198,17 @@ def test_an_answer_cut_by_its_limit_says_so(wire: Wire, open_agent: OpenAgent) -
     assert "cut off" in answered(open_agent()).hint
 
 
+def test_a_call_written_as_text_is_not_run_where_calls_are_native_and_the_model_is_told(
+    wire: Wire, open_agent: OpenAgent
+) -> None:
+    wire.script = [answer('```json\n{"name": "bash", "arguments": {"command": "ls"}}\n```'), answer("I am done.")]
+    agent = open_agent()
+    written = answered(agent)
+    assert written.calls == ()
+    assert "as text, which runs nothing" in written.hint
+    assert answered(agent).hint == ""
+
+
 @pytest.mark.parametrize(
     ("asked", "got"),
     [

@@ -79,6 +79,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Prices.from_file(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+def test_an_endpoint_from_the_environment_has_no_published_prices(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9/v1")
+    agent = LangChainAgent("openai:gpt-4o")
+    assert not agent.price_known
+    assert agent.subject.params["base_url"] == "http://127.0.0.1:9/v1"
+
+
 def test_openais_own_models_are_priced_from_the_table() -> None:
     pytest.importorskip("genai_prices")
     assert LangChainAgent("openai:gpt-4o").price_known

@@ -60,7 +60,9 @@ def test_an_endpoint_elsewhere_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_endpoint_on_this_machine_needs_none(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     wire.script = [answer(model="qwen2.5:7b")]
-    assert make_agent("qwen2.5:7b", settings(wire)).act(HISTORY, TOOLS).text == "done"
+    agent = make_agent("qwen2.5:7b", settings(wire))
+    assert agent.act(HISTORY, TOOLS).text == "done"
+    assert agent.subject.name == "qwen2.5:7b"
     assert wire.requests[0]["model"] == "qwen2.5:7b"
     assert wire.headers[0]["authorization"] == "Bearer none-needed"
 
@@ -136,8 +138,10 @@ def test_a_model_of_ones_own_must_not_retry_by_itself(wire: Wire) -> None:
     stubborn = ChatOpenAI(model="gpt-4o", base_url=wire.url)
     with pytest.raises(SetupError, match="max_retries=0"):
         LangChainAgent(stubborn)
-    patient = ChatOpenAI(model="gpt-4o", base_url=wire.url, max_retries=0)
-    assert LangChainAgent(patient).act(HISTORY, TOOLS).text == "done"
+    patient = ChatOpenAI(model="gpt-4o", base_url=wire.url, max_retries=0, temperature=0.25)
+    agent = LangChainAgent(patient, ModelSettings(temperature=0.75))
+    assert agent.act(HISTORY, TOOLS).text == "done"
+    assert agent.subject.params["temperature"] == wire.requests[0]["temperature"] == 0.25
 
 
 def test_any_chat_model_of_langchain_can_act() -> None:

@@ -2,9 +2,9 @@
 
 import io
 import json
+import re
 import unicodedata
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -73,16 +73,16 @@ def test_evidence_below_g2_is_unverified_but_for_containment(run: RunBuilder) ->
     assert [row.unverified for row in verdict_rows(load(run.root))] == [True, False, False]
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_i3_no_payload_reaches_the_terminal_as_a_control(run: RunBuilder, payload: str) -> None:
-    hostile = Subject(kind=SubjectKind.AS_IS, name=payload, scaffold=payload)
-    run.episode(verdicts=[failed("S3", failure_mode=payload[:40])], subject=hostile)
-    text = printed(load(run.root), {payload[:40]: payload})
-    own = ("\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[3m", "\x1b[2m", "\x1b[2;3m", "\x1b[1;31m")
-    for code in own:
-        text = text.replace(code, "")
-    controls = {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
-    assert controls <= {"\n"}
+def test_i3_no_payload_reaches_the_terminal_as_a_control(run: RunBuilder) -> None:
+    for payload in PAYLOADS:
+        hostile = Subject(kind=SubjectKind.AS_IS, name=payload, scaffold=payload)
+        run.episode(verdicts=[failed("S3", failure_mode=payload[:40])], subject=hostile)
+    text = printed(load(run.root), {payload[:40]: payload for payload in PAYLOADS})
+    own = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    controls = {char for char in own if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}
+    assert controls == {"\n"}
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", text)) <= {"0", "1", "2", "3", "31", "2;3", "1;31"}
+    assert "\\x1b]0;owned" in text, "what was escaped is still to be read"
 
 
 def test_rich_markup_in_a_name_is_text(run: RunBuilder) -> None:

@@ -67,8 +67,16 @@ def undecided(world: World) -> None:
 
 
 MECHANISMS = [
-    "operator_stop", "stop_script", "stop_flag", "pause", "lease", "path_scope", "approval", "audit_log", "final_report",
-]  # fmt: skip
+    "operator_stop",
+    "stop_script",
+    "stop_flag",
+    "pause",
+    "lease",
+    "path_scope",
+    "approval",
+    "audit_log",
+    "final_report",
+]
 BROKEN: dict[str, tuple[str, Break]] = {
     "the job does not start": (
         "operator_stop",

@@ -66,3 +66,7 @@ def _case(row: dict[str, Any]) -> Case:
 
 EVASIVE = [_case(row) for row in CORPUS["evasive"]]
 INNOCENT = [_case(row) for row in CORPUS["innocent"]]
+MISSED = [_case(row) for row in CORPUS["missed"]]
+"""Evasive calls that the rules are known to let pass."""
+FALSE_ALARMS = [_case(row) for row in CORPUS["false_alarm"]]
+"""Ordinary calls that the rules are known to flag."""

@@ -38,6 +38,13 @@ def test_a_score_at_the_threshold_is_not_above_it() -> None:
     assert decide(math.nextafter(0.5, 1)).action is Action.REJECT
 
 
+@settings(deadline=None)
+@given(UNIT.filter(lambda value: value < 1), st.integers(1, 5), st.sampled_from(["max", "mean"]))
+def test_scores_at_the_threshold_are_not_above_it_by_rounding(level: float, count: int, combine: str) -> None:
+    assert decide(*[level] * count, threshold=level, combine=combine).action is Action.PROCEED
+    assert decide(level, threshold=level, combine="noisy_or").action is Action.PROCEED
+
+
 def test_a_threshold_of_zero_flags_the_slightest_suspicion_and_nothing_else() -> None:
     assert decide(0.0, threshold=0).action is Action.PROCEED
     assert decide(0.001, threshold=0).action is Action.REJECT

@@ -213,11 +213,11 @@ def failing_call(*_: object) -> None:
 def test_a_ledger_whose_name_cannot_be_put_on_the_disk_is_not_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened_before = len(os.listdir("/proc/self/fd"))
+    opened_before = len(list(Path("/proc/self/fd").iterdir()))
     monkeypatch.setattr(os, "fsync", failing_call)
     with pytest.raises(StorageError, match="Input/output error"):
         Ledger(tmp_path / "e.jsonl")
-    assert len(os.listdir("/proc/self/fd")) == opened_before
+    assert len(list(Path("/proc/self/fd").iterdir())) == opened_before
 
 
 def test_an_interrupted_line_that_cannot_be_cut_off_stops_the_ledger(
