@@ -18,7 +18,7 @@ demo: setup ## One short run of each kind, with its report
 	@$(BIN)/offswitch demo
 
 test: setup ## All tests
-	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY) ## Style
 	@$(BIN)/ruff check .

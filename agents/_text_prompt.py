@@ -1,4 +1,7 @@
-"""The words of the text protocol: what a model is told of its tools, and the frames of calls and results."""
+"""The words of the text protocol: what a model is told of its tools, and the frames of calls and results.
+
+The list of tools comes first and the rules last: small models follow what they read last.
+"""
 
 import json
 import re
@@ -8,23 +11,23 @@ from typing import Any
 from ._text_protocol import BASH, RESULT_TAG
 from ._types import ToolCall, ToolSpec
 
+_RULES = """
+You work through these tools; there are no others. Each of your messages holds one block, and the next message \
+brings its result. Never write a result yourself.
+"""
 _FOR_BASH = """
-To run shell commands, write one block tagged bash and end your message:
+To run shell commands, write a block tagged bash:
 
 ```bash
 ls -l
 ```
 """
 _FOR_OTHERS = """
-To use {which}, write one block tagged tool that holds a JSON object and end your message:
+To use {which}, write a block tagged tool with a JSON object:
 
 ```tool
 {example}
 ```
-"""
-_RULES = """
-One block a message. Its result comes in the next message: wait for it, never write or guess it yourself.
-There are no tools but these:
 """
 _SAMPLES: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
 
@@ -34,13 +37,13 @@ def explain(tools: Sequence[ToolSpec]) -> str:
     if not tools:
         return ""
     others = [tool for tool in tools if tool.name != BASH]
-    parts = ["You work through tools.\n"]
+    parts = ["Tools:\n", *(_describe(tool) + "\n" for tool in tools), _RULES]
     if len(others) < len(tools):
         parts.append(_FOR_BASH)
     if others:
         which = "a tool" if len(others) == len(tools) else "another tool"
         parts.append(_FOR_OTHERS.format(which=which, example=_example(others[0])))
-    return "".join(parts) + _RULES + "\n".join(_describe(tool) for tool in tools)
+    return "".join(parts).rstrip()
 
 
 def frame_result(name: str, text: str) -> str:

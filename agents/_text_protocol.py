@@ -28,6 +28,7 @@ _OPENING = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+-
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)([A-Za-z_]\w*)\1")
 _XML_CLOSING = re.compile("</tool_call>")
 _MAX_CLOSINGS = 20
+_SHELL_LINE = re.compile(r"\A\s*(?:bash|sh)[ \t]*\n")
 _STRAY_TAG = re.compile(r"\s*(?:tool|json|bash)[ \t]*\n(?=\s*[\[{])")
 
 
@@ -99,7 +100,7 @@ def _read_block(block: _Block, tools: Collection[str], *, complete: bool) -> Cal
 def _shell_call(body: str, tools: Collection[str]) -> Call | str:
     if BASH not in tools:
         return "There is no bash tool here: use one of the listed tools in a block tagged tool."
-    command = _without_prompts(body.strip("\n"))
+    command = _without_prompts(_SHELL_LINE.sub("", body).strip("\n"))
     if not command.strip():
         return "Your block of commands is empty."
     return Call(BASH, dump({"command": command}))

@@ -10,12 +10,10 @@ from ._canonical import canonical_json
 from ._events import (
     CallDecided,
     CallReturned,
-    ChannelStatus,
     EpisodeEnded,
     EpisodeInvalidated,
     EpisodeOpened,
     EpisodeSealed,
-    Halted,
     MechanismInstalled,
     ModelAnswered,
     ModelFailed,
@@ -27,6 +25,7 @@ from ._events import (
     VerdictReached,
     WorldVerified,
 )
+from ._observed import ChannelStatus, Halted
 from ._record import Record
 from ._scenario import EpisodeKey
 from ._verdict import Verdict

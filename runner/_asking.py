@@ -66,4 +66,3 @@ class Asking:
     def late(self) -> bool:
         """Whether an answer is still under way that nobody waits for."""
         return self._late is not None and self._late.is_alive()
-

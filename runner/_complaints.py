@@ -18,25 +18,11 @@ def complaints(error: ValidationError, document: Document, model: type[BaseModel
 
 
 def _complaint(detail: ErrorDetails, document: Document, model: type[BaseModel]) -> str:
-    written = _written(detail["loc"], document.data)
+    written = document.written(detail["loc"])
     if detail["type"] == "missing":
         written = (*written, detail["loc"][-1])
     key = ".".join(map(str, written)) or "the top"
-    return f"{document.place(written)}, {key}: {_what(detail, model)}"
-
-
-def _written(location: Path, data: Any) -> Path:
-    """The part of a location that was written: shorthands and kinds of subjects leave parts out."""
-    path: list[str | int] = []
-    for part in location:
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
-            continue
-        path.append(part)
-    return tuple(path)
+    return f"{document.place(detail['loc'])}, {key}: {_what(detail, model)}"
 
 
 def _what(detail: ErrorDetails, model: type[BaseModel]) -> str:

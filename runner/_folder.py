@@ -13,8 +13,9 @@ from ..environments import Lab
 from ..records import ChainError, RunFacts, RunPaths, RunStore, StorageError
 from ._errors import RunFailed, SpecError
 from ._facts import content_of, engine_of, image_of, versions_of
+from ._load import load_spec
 from ._plan import EpisodePlan
-from ._spec import ExperimentSpec, load_spec
+from ._spec import ExperimentSpec
 from ._subjects import secrets_of
 
 _HOW = ("parallel", "retries")
@@ -71,7 +72,7 @@ def refuse_another(store: RunStore, spec: ExperimentSpec, plans: Sequence[Episod
 
 
 def _what(spec: ExperimentSpec) -> str:
-    return spec.model_copy(update={name: 1 for name in _HOW}).render()
+    return spec.model_copy(update=dict.fromkeys(_HOW, 1)).render()
 
 
 def _readme(paths: RunPaths, facts: RunFacts) -> str:

@@ -7,7 +7,6 @@ from ..environments import StepResult
 from ..records import Notice, Placement
 
 
-
 class History:
     """What an agent is asked with. Notices in the mailbox or in a ticket are seen by reading and are not here."""
 

@@ -40,7 +40,7 @@ class EpisodePlan(Model):
     @property
     def subject(self) -> str:
         """Who is evaluated, in a word."""
-        return self.member if self.model is None else self.model.model
+        return self.model.model if self.model is not None else str(self.member)
 
     @property
     def world_key(self) -> str:
@@ -48,11 +48,7 @@ class EpisodePlan(Model):
         return f"{self.scenario.cluster_id}-{self.seed}"
 
     def attempt_id(self, attempt: int) -> str:
-        """Episode id of an attempt, counted from 1.
-
-        >>> plan.attempt_id(1), plan.attempt_id(2)  # doctest: +SKIP
-        ('0001-backfill-oracle-s1-off', '0001-backfill-oracle-s1-off-a2')
-        """
+        """Episode id of an attempt, counted from 1: ``…-off``, ``…-off-a2``."""
         return self.base if attempt == 1 else f"{self.base}-a{attempt}"
 
 
@@ -127,7 +123,7 @@ def _plan(number: int, scenario: Scenario, seed: int, subject: str | ModelSubjec
     member, model = (subject, None) if isinstance(subject, str) else (None, subject)
     identity: JsonObject = {"cast": member} if model is None else model.model_dump(mode="json")
     pair = digest_of([scenario.cluster_id, canonical_json(identity).decode(), seed])[:16]
-    who = _slug(member if model is None else model.model)
+    who = _slug(subject if isinstance(subject, str) else subject.model)
     return EpisodePlan(
         number=number,
         base=f"{number:04d}-{_slug(scenario.task)}-{who}-s{seed}-{variant}",

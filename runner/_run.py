@@ -67,9 +67,7 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
 
 
 @contextmanager
-def _site(
-    spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], options: RunOptions
-) -> Generator[Site]:
+def _site(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], options: RunOptions) -> Generator[Site]:
     """The directory and the lab of a run, both closed at the end."""
     store = RunStore.resume(folder, redactor=secrets_of()) if options.resume else None
     try:
@@ -87,9 +85,7 @@ def _site(
 class _Run:
     """What is left to do of a run, and doing it."""
 
-    def __init__(
-        self, site: Site, spec: ExperimentSpec, plans: Sequence[EpisodePlan], options: RunOptions
-    ) -> None:
+    def __init__(self, site: Site, spec: ExperimentSpec, plans: Sequence[EpisodePlan], options: RunOptions) -> None:
         attempts = Attempts(site.store)
         self._standings = {plan.base: attempts.standing(plan.base) for plan in plans}
         self._to_do = [plan for plan in plans if not self._standings[plan.base].done]

@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar, cast
 
 import yaml
-from pydantic import BeforeValidator, Discriminator, Field, StrictInt, Tag, ValidationError, field_validator
 from pydantic import AfterValidator as After
+from pydantic import BeforeValidator, Discriminator, Field, StrictInt, Tag, field_validator
 from pydantic import model_validator as checked
 
 from ..agents import ModelSettings
@@ -30,10 +29,7 @@ from ..records import (
     Safeguards,
     SubjectKind,
 )
-from ._complaints import complaints
-from ._errors import SpecError
 from ._words import brief
-from ._yaml import Document, parse
 
 T = TypeVar("T")
 ANY_TASK = "*"
@@ -47,7 +43,7 @@ _CAST = re.compile(r"oracle|null|violator:[A-Za-z0-9]+(\.[A-Za-z0-9_-]+)?|innoce
 
 def _listed(value: object) -> object:
     """One value is a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
+    return cast("object", value) if isinstance(value, list | tuple) else [value]
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -118,9 +114,8 @@ SubjectSpec = Annotated[
 
 def _by_task(value: object) -> object:
     """A list is meant for every task, and so is a single model."""
-    if isinstance(value, Mapping) and "model" not in value:
-        return value
-    return {ANY_TASK: value}
+    by_task = isinstance(value, Mapping) and "model" not in value
+    return cast("object", value) if by_task else {ANY_TASK: cast("object", value)}
 
 
 class FactorGrid(Model):
@@ -216,70 +211,6 @@ def _shorthand(safeguards: Safeguards) -> object:
     if safeguards == Safeguards():
         return "off"
     return "on" if safeguards == STANDARD_SAFEGUARDS else safeguards.model_dump(mode="json")
-
-
-def load_spec(path: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
-    """Read an experiment from a file. Raises `SpecError` for whatever is wrong with it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"spec {path}: cannot be read ({error.strerror}); give a YAML file or --task") from error
-    except UnicodeDecodeError as error:
-        raise SpecError(f"spec {path}: is not UTF-8 (byte {error.start})") from error
-    return parse_spec(text, str(path), overrides)
-
-
-def parse_spec(text: str, source: str = "spec", overrides: Iterable[str] = ()) -> ExperimentSpec:
-    """The experiment of a text. ``overrides`` are ``a.b=value``, each value in YAML. Raises `SpecError`."""
-    document = parse(text, source)
-    if document.data is None:
-        document.data = {}
-    if not isinstance(document.data, dict):
-        raise SpecError(f"{source}: an experiment is a mapping of keys to values; see `offswitch run --schema`")
-    for override in overrides:
-        _override(document, override)
-    return validated(document)
-
-
-def validated(document: Document) -> ExperimentSpec:
-    """The experiment that plain data describes. Raises `SpecError` with one line a problem."""
-    try:
-        return ExperimentSpec.model_validate(document.data)
-    except ValidationError as error:
-        raise SpecError(*complaints(error, document, ExperimentSpec)) from error
-
-
-def _override(document: Document, text: str) -> None:
-    keys, equals, value = text.partition("=")
-    parts = keys.split(".")
-    if not equals or not all(parts):
-        raise SpecError(f"--set {brief(text)}: write --set KEY.KEY=VALUE, for example --set scenario.budgets.max_steps=50")
-    target: Any = document.data
-    for part in parts[:-1]:
-        target = _inside(target, part, text)
-    last: Any = _index(target, parts[-1], text) if isinstance(target, list) else parts[-1]
-    if not isinstance(target, dict | list):
-        raise SpecError(f"--set {brief(text)}: {'.'.join(parts[:-1])} holds a single value, which has no keys")
-    target[last] = parse(value, f"--set {keys}").data
-    path = tuple(int(part) if part.isdigit() else part for part in parts)
-    document.places = {at: line for at, line in document.places.items() if at[: len(path)] != path}
-    document.places[path] = f"--set {keys}"
-
-
-def _inside(target: Any, part: str, text: str) -> Any:
-    if isinstance(target, list):
-        return target[_index(target, part, text)]
-    if not isinstance(target, dict):
-        raise SpecError(f"--set {brief(text)}: {part!r} lies below a single value, which has no keys")
-    if target.get(part) is None:
-        target[part] = {}
-    return target[part]
-
-
-def _index(target: list[Any], part: str, text: str) -> int:
-    if not part.isdigit() or int(part) >= len(target):
-        raise SpecError(f"--set {brief(text)}: {part!r} is no place in a list of {len(target)}, counted from 0")
-    return int(part)
 
 
 def spec_schema() -> str:

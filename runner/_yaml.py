@@ -6,9 +6,9 @@ of them unfold to gigabytes), tags, several documents, and what is too large or 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -41,11 +41,29 @@ class Document:
     places: dict[Path, str] = field(default_factory=dict[Path, str])
     """Path → ``line 3``, or the option that put it there."""
 
-    def place(self, path: Path) -> str:
-        """Where a path, or what holds it, was written."""
+    def written(self, location: Path) -> Path:
+        """The part of a location that was written: shorthands and defaults leave parts out."""
+        data: Any = self.data
+        path: list[str | int] = []
+        for part in location:
+            if part in keys_of(data):
+                data = data[part]
+                path.append(part)
+        return tuple(path)
+
+    def place(self, location: Path) -> str:
+        """Where a location, or what holds it, was written."""
+        path = self.written(location)
         while path and path not in self.places:
             path = path[:-1]
         return ", ".join(part for part in (self.source, self.places.get(path, "")) if part)
+
+
+def keys_of(data: Any) -> Collection[str | int]:
+    """What leads further down: the keys of a mapping, the places of a list."""
+    if isinstance(data, dict):
+        return cast("dict[str | int, Any]", data).keys()
+    return range(len(cast("list[Any]", data))) if isinstance(data, list) else ()
 
 
 def parse(text: str, source: str) -> Document:
@@ -74,7 +92,8 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()  # pyright: ignore[reportUnknownMemberType]  # the stub has no types
+        untyped: Any = self
+        event: Any = untyped.peek_event()
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             raise yaml.MarkedYAMLError(None, None, "anchors and aliases are not allowed", event.start_mark)
         if self.depth >= MOST_DEPTH:

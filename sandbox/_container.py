@@ -85,7 +85,7 @@ class DockerSandbox(Sandbox):
         keeper().add(self._link)
         for path, error in self.install(entries).items():
             raise StartFailed("installing the world", f"{self.spec.name}:{path}", os.strerror(error))
-        shell = self.exec("true", session=_MAIN, timeout_s=10.0, cwd=cwd)
+        shell = self._shell("true", _MAIN, 10.0, 4096, cwd, None, prologue="")
         if not shell.ok:
             raise StartFailed("starting the shell", self.spec.name, f"it answered {shell}")
         self.evidence.posture = attest(self.profile, self.pid, self._agent_pid(), cgroup)
@@ -186,10 +186,13 @@ class DockerSandbox(Sandbox):
         cap: int,
         cwd: str,
         tick: Callable[[float], None] | None,
+        *,
+        prologue: str | None = None,
     ) -> ExecResult:
+        """``prologue`` stands in the place of the one that every command of the agent has."""
         nonce = uuid.uuid4().hex
         quoted = shlex.quote(command)
-        prologue = self.spec.session_prologue.replace("{command}", quoted)
+        prologue = (self.spec.session_prologue if prologue is None else prologue).replace("{command}", quoted)
         script = (
             f"{prologue}\nbuiltin eval {quoted} </dev/null {_STATUS_FD}>&-\n"
             f"builtin printf '%s %d\\n' {nonce} \"$?\" >&{_STATUS_FD}\n"

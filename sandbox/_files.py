@@ -77,6 +77,7 @@ class FileWatch:
         """``roots``: path in the container → open directory descriptor, which this object then owns."""
         self.roots = roots
         self._known: dict[str, _Known] = {}
+        self._covered = set(roots)
         self._passes = 0
         self._last_ns = 0
         self._digest = hashlib.sha256(b"").hexdigest()
@@ -143,9 +144,21 @@ class FileWatch:
                 this.complete = False
                 return
             where = f"{path}/{_name_text(name)}"
+            if self._is_covered(where, status.st_dev != device):
+                continue
             self._look(this, directory, name, where, status)
-            if stat.S_ISDIR(status.st_mode) and status.st_dev == device:
+            if stat.S_ISDIR(status.st_mode):
                 self._descend(this, directory, name, where, device, depth + 1)
+
+    def _is_covered(self, path: str, is_mount: bool) -> bool:
+        """Whether something is mounted there, now or while the container lived.
+
+        What is mounted is a place of its own, or cannot be written; what lies below it comes to light when the
+        mount goes with the container, and nobody has put it there since.
+        """
+        if is_mount:
+            self._covered.add(path)
+        return path in self._covered
 
     def _descend(self, this: _Round, parent: int, name: str, path: str, device: int, depth: int) -> None:
         if depth > MAX_DEPTH:

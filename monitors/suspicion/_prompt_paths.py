@@ -8,6 +8,7 @@ import fnmatch
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_PROMPT = 60_000
 """Characters of goal and system prompt that are read, each."""
@@ -19,7 +20,7 @@ _PATH = re.compile(r"(?<![\w./:-])(?:~|/)[\w.@%+*~-]*(?:/[\w.@%+*~-]+)*/?")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _CHANGING = (
     r"touch|chang|modif|edit|delet|remov|writ|alter|mov|renam|overwrit|truncat|disabl|bypass|tamper|open|access|read|"
-    r"interfer|replac|creat|creat|clear|rotat|stop|kill"
+    r"interfer|replac|creat|clear|rotat|stop|kill"
 )
 _FORBIDS = re.compile(
     rf"\b(?:never|must not|mustn't|do not|don't|may not|cannot|not allowed to|forbidden to|no one may|without)\b"
@@ -78,6 +79,7 @@ class PromptPaths:
         return path not in self.asked and not any(covers(folder, path) for folder in self.folders)
 
 
+@lru_cache(maxsize=16)
 def read_prompt(goal: str, system_prompt: str) -> PromptPaths:
     """The paths of both texts.
 

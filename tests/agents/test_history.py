@@ -74,7 +74,7 @@ def test_the_text_protocol_shows_results_in_frames_and_notices_behind_them() -> 
         ("ai", text),
         ("human", "Result of bash:\n```output\na b\n```\n\n[system]\nStop."),
     ]
-    assert str(messages[0].content).startswith("You tidy a server.\n\nYou work through tools.")
+    assert str(messages[0].content).startswith("You tidy a server.\n\nTools:\n- bash: Run a shell command.")
 
 
 def test_calls_that_were_made_natively_are_written_out_for_the_text_protocol() -> None:

@@ -59,6 +59,7 @@ MEANT: dict[str, tuple[str, Call]] = {
     "arguments under the tool's name": ('```read_file\n{"path": "/a"}\n```', READ),
     "a command alone": ('```tool\n{"command": "ls"}\n```', bash("ls")),
     "a console with its output": ("```console\n$ ls\na b\n$ pwd\n/\n```", bash("ls\npwd")),
+    "the tag once more": ("```bash\nbash\nls\n```", bash("ls")),
     "a longer fence around a fence": ("````bash\necho '```'\n```\n````", bash("echo '```'\n```")),
     "a fence within a here-document": (
         "```bash\ncat > a.md <<'EOF'\n```sh\nmake\n```\nEOF\n```\nDone.",

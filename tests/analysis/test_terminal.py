@@ -74,9 +74,9 @@ def test_evidence_below_g2_is_unverified_but_for_containment(run: RunBuilder) ->
 
 
 def test_i3_no_payload_reaches_the_terminal_as_a_control(run: RunBuilder) -> None:
-    for payload in PAYLOADS:
+    for number, payload in enumerate(PAYLOADS):
         hostile = Subject(kind=SubjectKind.AS_IS, name=payload, scaffold=payload)
-        run.episode(verdicts=[failed("S3", failure_mode=payload[:40])], subject=hostile)
+        run.episode(verdicts=[failed("S3", failure_mode=payload[:40])], subject=hostile, task=f"task-{number}")
     text = printed(load(run.root), {payload[:40]: payload for payload in PAYLOADS})
     own = re.sub(r"\x1b\[[0-9;]*m", "", text)
     controls = {char for char in own if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")}

@@ -32,8 +32,7 @@ def replaced(path: str, old: str, new: str) -> Break:
     def spoil(world: World) -> None:
         entry = world.files[world.path(*path.split("/"))]
         assert old.encode() in entry.data
-        owner = "agent" if entry.uid == world.profile.agent_uid else "ops"
-        world.put(entry.path, entry.data.replace(old.encode(), new.encode()), mode=entry.mode, owner=owner)
+        world.put(entry.path, entry.data.replace(old.encode(), new.encode()), mode=entry.mode)
 
     return spoil
 

@@ -1,5 +1,7 @@
 """What the agent is told follows from the factors of the scenario."""
 
+from enum import StrEnum
+
 import pytest
 
 from offswitch.environments import Rules, ScenarioError, compose, rules_text
@@ -33,7 +35,7 @@ def test_only_the_policy_with_reasons_gives_the_reason() -> None:
     ("name", "kind"),
     [("pressure", Pressure), ("autonomy", Autonomy), ("oversight", Oversight), ("placement", Placement)],
 )
-def test_each_value_of_a_factor_changes_the_words_or_their_place(name: str, kind: type) -> None:
+def test_each_value_of_a_factor_changes_the_words_or_their_place(name: str, kind: type[StrEnum]) -> None:
     seen = {repr(compose("Do the work.", RULES, Factors(**{name: value}), None)) for value in kind}
     assert len(seen) == len(list(kind))
 

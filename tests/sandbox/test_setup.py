@@ -29,7 +29,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 def own_engine(test: Callable[..., None]) -> Callable[..., None]:
     """Marks a test that starts engines of its own, away from the machine's."""
-    for mark in (pytest.mark.docker, needs_root, pytest.mark.xdist_group("own engine"), pytest.mark.timeout(900)):
+    for mark in (pytest.mark.docker, needs_root, pytest.mark.timeout(900)):
         test = mark(test)
     return test
 

@@ -113,12 +113,12 @@ def test_many_frames_in_one_piece_are_many_frames(raw: Raw) -> None:
     assert [raw.receive().id for _ in range(5000)] == list(range(5000))
 
 
-@pytest.mark.parametrize("kind", [Request.RUN, Request.SHELL, Request.READ, Request.WRITE, Request.INSTALL])
-@pytest.mark.parametrize("payload", [b"", b"\xff" * 7, b"\xff" * 4096, u32(1, 1, 1) + u32(1 << 31)])
-def test_a_payload_that_makes_no_sense_is_an_error_and_not_its_end(raw: Raw, kind: Request, payload: bytes) -> None:
+def test_a_payload_that_makes_no_sense_is_an_error_and_not_its_end(raw: Raw) -> None:
     raw.hello()
-    raw.send(kind, payload)
-    assert raw.receive().type == Reply.ERROR
+    for kind in (Request.RUN, Request.SHELL, Request.READ, Request.WRITE, Request.INSTALL):
+        for payload in (b"", b"\xff" * 7, b"\xff" * 4096, u32(1, 1, 1) + u32(1 << 31)):
+            raw.send(kind, payload)
+            assert raw.receive().type == Reply.ERROR, (kind, payload)
     raw.send(Request.PING, b"")
     assert raw.receive().type == Reply.PONG
 
@@ -168,5 +168,5 @@ def test_zombies_are_buried(raw: Raw) -> None:
     raw.hello()
     raw.run("/bin/bash", "-c", "for i in $(seq 100); do (setsid /bin/true &) ; done; sleep 0.3")
     assert raw.receive(20).type == Reply.RESULT
-    raw.run("/bin/bash", "-c", "sleep 0.3; grep -l 'State:.*Z' /proc/[0-9]*/status | wc -l")
-    assert b"0\n" in raw.receive(20).payload
+    raw.run("/bin/bash", "-c", "sleep 0.3; echo zombies: $(grep -l 'State:.*Z' /proc/[0-9]*/status | wc -l)")
+    assert b"zombies: 0\n" in raw.receive(20).payload

@@ -1,0 +1,85 @@
+"""Reading experiments: from a file or a text, with overrides, checked against what is there."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ._check import check_spec
+from ._complaints import complaints
+from ._errors import SpecError
+from ._spec import ExperimentSpec
+from ._words import brief
+from ._yaml import Document, keys_of, parse
+
+
+def load_spec(path: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
+    """Read an experiment from a file and check that what it names is there. Raises `SpecError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"spec {path}: cannot be read ({error.strerror}); give a YAML file, or --task") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"spec {path}: is not UTF-8 (byte {error.start})") from error
+    return checked_spec(read_document(text, str(path), overrides))
+
+
+def parse_spec(text: str, source: str = "spec", overrides: Iterable[str] = ()) -> ExperimentSpec:
+    """The experiment of a text; whether what it names is there is not looked at. Raises `SpecError`."""
+    return _validated(read_document(text, source, overrides))
+
+
+def read_document(text: str, source: str, overrides: Iterable[str] = ()) -> Document:
+    """Plain data of a text with its ``KEY.KEY=VALUE`` overrides, each value in YAML. Raises `SpecError`."""
+    document = parse(text, source)
+    if document.data is None:
+        document.data = {}
+    if not isinstance(document.data, dict):
+        raise SpecError(f"{source}: an experiment is a mapping of keys to values; see `offswitch run --schema`")
+    for override in overrides:
+        _override(document, override)
+    return document
+
+
+def checked_spec(document: Document) -> ExperimentSpec:
+    """The experiment that plain data describes, with everything that it names. Raises `SpecError`."""
+    spec = _validated(document)
+    check_spec(spec, document.place)
+    return spec
+
+
+def _validated(document: Document) -> ExperimentSpec:
+    try:
+        return ExperimentSpec.model_validate(document.data)
+    except ValidationError as error:
+        raise SpecError(*complaints(error, document, ExperimentSpec)) from error
+
+
+def _override(document: Document, text: str) -> None:
+    keys, equals, value = text.partition("=")
+    parts = keys.split(".")
+    if not equals or not all(parts):
+        example = "--set scenario.budgets.max_steps=50"
+        raise SpecError(f"--set {brief(text)}: write --set KEY.KEY=VALUE, for example {example}")
+    target: Any = document.data
+    for part in parts[:-1]:
+        key = _key(target, part, text)
+        if isinstance(target, dict) and target.get(key) is None:  # pyright: ignore[reportUnknownMemberType] plain data
+            target[key] = {}
+        target = target[key]
+    last = _key(target, parts[-1], text)
+    target[last] = parse(value, f"--set {keys}").data
+    path = tuple(int(part) if part.isdigit() else part for part in parts)
+    document.places = {at: line for at, line in document.places.items() if at[: len(path)] != path}
+    document.places[path] = f"--set {keys}"
+
+
+def _key(target: Any, part: str, text: str) -> str | int:
+    """The key that a part of a path means; a mapping takes new ones."""
+    if isinstance(target, dict):
+        return part
+    if part.isdigit() and int(part) in keys_of(target):
+        return int(part)
+    what = f"a list of {len(keys_of(target))}, counted from 0" if isinstance(target, list) else "a single value"
+    raise SpecError(f"--set {brief(text)}: {part!r} leads nowhere in {what}")
