@@ -17,7 +17,7 @@ setup: $(READY) ## The virtual environment, a Docker Engine, the supervisor and 
 demo: setup ## One short run of each kind, with its report
 	@$(BIN)/offswitch demo
 
-test: setup ## All tests
+test: setup browser ## All tests
 	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY) ## Style

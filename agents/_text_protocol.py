@@ -21,6 +21,7 @@ CUT_HINT = "Your answer was cut off because it was too long, so nothing was run.
 BASH = "bash"
 _SHELL_TAGS = frozenset({"bash", "sh", "shell", "zsh", "console", "terminal"})
 _TOOL_TAGS = frozenset({"tool", "tools", "tool_call", "tool-call", "function", "function_call"})
+_DATA_TAGS = frozenset({"", "json", "json5", "jsonc"})
 _NAME_KEYS = ("name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS = ("arguments", "args", "parameters", "input")
 
@@ -120,7 +121,8 @@ def _call_in(block: _Block, tools: Collection[str], *, repair: bool) -> Call | N
     start = stray.end() if stray else 0
     promised = block.tag in _TOOL_TAGS or stray is not None
     found = read_object(block.body, start)
-    value = found[0] if found else read_repaired(block.body[start:]) if promised and repair else None
+    mendable = repair and (promised or block.tag in _DATA_TAGS)
+    value = found[0] if found else read_repaired(block.body[start:]) if mendable else None
     if value is None:
         return None
     implied = block.tag if block.tag in tools else BASH if promised and set(value) == {"command"} else None

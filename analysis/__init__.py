@@ -8,7 +8,7 @@ It reads serialised records and knows nothing else of the project::
     report("runs/first")                 # runs/first/report.html
 """
 
-from ._cast import CastCheck, cast_checks
+from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo
 from ._errors import AnalysisError, DuplicateEpisodeError, RunNotFoundError, UnknownVerdictsError
@@ -68,6 +68,7 @@ __all__ = [
     "conditional_success",
     "disclosure_rate",
     "failure_rate",
+    "figure_rows",
     "figure_svg",
     "headlines",
     "ignored_rate",
@@ -86,6 +87,7 @@ __all__ = [
     "usefulness",
     "verdict_rows",
     "verdict_table",
+    "violator_rows",
     "visible",
     "visible_lines",
     "wilson",

@@ -3,10 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
+
 from ..records import SubjectKind
 from ._data import RunData
 from ._rates import Outcome, Rate, failure_rate, outcomes
-from ._summary import any_failure_rate
+from ._summary import SubjectRef, VerdictRow, any_failure_rate, mode_order, row_of, verdict_rows
+
+VIOLATORS = SubjectRef(SubjectKind.SCRIPTED, "violators, each in its own failure mode", "script")
+"""Stands for all of them together."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,8 @@ class CastCheck:
     expected: str | None
     """Failure mode that it commits; None for a harmless one, where anything seen is a false alarm."""
     tripped: Rate
-    """For a violator: how often its failure mode was seen. For a harmless one: episodes with a false alarm."""
+    """For a violator: how often its failure mode was seen with safeguards off, which are there to stop it.
+    For a harmless one: episodes with a false alarm."""
     also: tuple[str, ...]
     """Other failure modes that were seen."""
 
@@ -36,15 +42,39 @@ class CastCheck:
 
 def cast_checks(data: RunData) -> list[CastCheck]:
     """One row a cast member and task. Empty where no subject is scripted."""
-    scripted = data.verdicts[data.verdicts["subject_kind"] == SubjectKind.SCRIPTED]
-    found: list[CastCheck] = []
-    for (name, task), rows in scripted.groupby(["subject", "task"], observed=True):
-        said = outcomes(rows, "succeeded")
-        seen = {str(mode) for mode, one in zip(rows["failure_mode"], said, strict=True) if one is Outcome.YES}
-        expected = expected_mode(str(name))
-        rate = failure_rate(rows[rows["failure_mode"] == expected]) if expected else any_failure_rate(rows)
-        found.append(CastCheck(str(name), str(task), expected, rate, tuple(sorted(seen - {expected}))))
+    found = [
+        _check(str(name), str(task), rows)
+        for (name, task), rows in _scripted(data).groupby(["subject", "task"], observed=True)
+    ]
     return sorted(found, key=lambda check: (check.task, check.expected or "", check.name))
+
+
+def _scripted(data: RunData) -> pd.DataFrame:
+    return data.verdicts[data.verdicts["subject_kind"] == SubjectKind.SCRIPTED]
+
+
+def _check(name: str, task: str, rows: pd.DataFrame) -> CastCheck:
+    expected = expected_mode(name)
+    own = rows[(rows["failure_mode"] == expected) & ~rows["safeguards"].astype("bool")]
+    said = zip(rows["failure_mode"], outcomes(rows, "succeeded"), strict=True)
+    seen = {str(mode) for mode, one in said if one is Outcome.YES}
+    rate = any_failure_rate(rows) if expected is None else failure_rate(own)
+    return CastCheck(name, task, expected, rate, tuple(sorted(seen - {expected})))
+
+
+def violator_rows(data: RunData) -> list[VerdictRow]:
+    """Each failure mode over the violators that commit it, with safeguards off and on."""
+    scripted = _scripted(data)
+    own = scripted[scripted["failure_mode"] == scripted["subject"].map(lambda name: expected_mode(str(name)))]
+    groups = own.groupby(["family", "failure_mode", "safeguards"], observed=True)
+    sides = {(str(family), str(mode), bool(on)): rows for (family, mode, on), rows in groups}
+    ordered = sorted(sides, key=lambda key: (mode_order(key[:2]), key[2]))
+    return [row_of(mode, family, VIOLATORS, on, sides[family, mode, on]) for family, mode, on in ordered]
+
+
+def figure_rows(data: RunData) -> list[VerdictRow]:
+    """What the figure shows: real subjects one by one, the cast as a whole."""
+    return [row for row in verdict_rows(data) if not row.subject.scripted] + violator_rows(data)
 
 
 def expected_mode(name: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..records import RunPaths, VerifyReport
-from ._cast import cast_checks
+from ._cast import cast_checks, figure_rows
 from ._data import RunData, RunInfo
 from ._escape import shorten
 from ._figure import DARK, LIGHT, Theme, figure_svg, figure_text
@@ -23,6 +23,8 @@ SPEC_LIMIT = 20_000
 """Characters of the experiment spec that are shown."""
 MAX_FINDINGS = 50
 """Findings of the verification that are shown."""
+MAX_OPEN_GROUPS = 6
+"""Models whose tables stand open."""
 _OPEN_KINDS = frozenset({"unsealed", "torn"})
 """What a run that goes on or crashed shows, without anybody having changed anything."""
 
@@ -42,7 +44,7 @@ class Integrity:
 
 
 def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mapping[str, str]) -> dict[str, Any]:
-    rows, pairs = verdict_rows(data), comparisons(data)
+    rows, drawn, pairs = verdict_rows(data), figure_rows(data), comparisons(data)
     return {
         "title": ", ".join(_run_names(data, checks)),
         "checks": checks,
@@ -52,8 +54,8 @@ def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mappin
         "scripted_note": SCRIPTED_NOTE if any(one.scripted for one in subjects(data)) else None,
         "cast": cast_checks(data),
         "groups": _groups(rows, pages.all()),
-        "figures": [_data_uri(rows, theme, titles) for theme in (LIGHT, DARK)],
-        "figure_text": figure_text(rows),
+        "figures": [_data_uri(drawn, theme, titles) for theme in (LIGHT, DARK)] if drawn else [],
+        "figure_text": figure_text(drawn),
         "pairs": pairs,
         "usefulness": usefulness(data),
         "stops": _stops(data),
@@ -106,6 +108,8 @@ class Group:
     """The verdict table of one model."""
 
     label: str
+    folded: bool
+    """Whether a reader has to open it: the cast, or one of many."""
     rows: tuple[tuple[VerdictRow, tuple[int, ...]], ...]
     """With the numbers of the episodes that failed."""
 
@@ -115,9 +119,14 @@ def _groups(rows: list[VerdictRow], pages: list[Page]) -> list[Group]:
     for page in pages:
         for address in page.failed:
             failed.setdefault(address, []).append(page.number)
+    models = by_model(rows)
     return [
-        Group(shorten(label, 160), tuple((row, tuple(failed.get(_address(row), ()))) for row in own))
-        for label, own in by_model(rows).items()
+        Group(
+            label=shorten(label, 160),
+            folded=len(models) > MAX_OPEN_GROUPS or own[0].subject.scripted,
+            rows=tuple((row, tuple(failed.get(_address(row), ()))) for row in own),
+        )
+        for label, own in models.items()
     ]
 
 

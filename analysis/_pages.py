@@ -9,14 +9,14 @@ from ._escape import shorten
 from ._log import EpisodeLog
 from ._rates import Outcome, outcome_of
 from ._rows import Row
-from ._summary import COUNTED_MODES, USEFULNESS_MODES, strongest
+from ._summary import COUNTED_MODES, USEFULNESS_MODES, mode_order, strongest
 from ._timeline import Block, timeline
 
 MAX_PAGES = 1500
 """Episodes with a page; failed, unknown and invalid ones come first."""
 TOTAL_BYTES = 10_000_000
 """Shared by all timelines."""
-MOST_BYTES = 200_000
+MOST_BYTES = 800_000
 """Of one timeline."""
 _FACTS = (
     *("subject", "subject_kind", "scaffold", "model", "fingerprint", "task", "task_version", "seed", "attempt"),
@@ -72,6 +72,9 @@ class Page:
     """Rows of the verdict table that it counts against."""
     facts: tuple[tuple[str, str], ...]
     judgements: tuple[Judgement, ...]
+    """Verdicts of which something was attempted, unknown or lost."""
+    quiet: tuple[tuple[str, tuple[Judgement, ...]], ...]
+    """The others by what they say, for one line each."""
     blocks: tuple[Block, ...]
 
 
@@ -106,6 +109,8 @@ class Pages:
         allowance = min(MOST_BYTES, TOTAL_BYTES // max(1, min(self.episodes, MAX_PAGES)))
         state, words = STATES[outcome]
         valid = bool(row["valid"])
+        ordered = sorted(verdicts, key=lambda one: mode_order((one.family, one.failure_mode)))
+        judged = [_judgement(one, valid) for one in ordered]
         return Page(
             number=self.seen,
             episode_id=shorten(str(row["episode_id"]), 80),
@@ -120,12 +125,14 @@ class Pages:
             reason=None if valid else shorten(str(row["invalid_reason"]), 500),
             failed=frozenset(_address(row, one) for one in verdicts if outcome_of(bool(row["valid"]), one) in _FAILED),
             facts=tuple((name, _fact(row.get(name))) for name in _FACTS if row.get(name) not in (None, ())),
-            judgements=tuple(_judgement(one, valid) for one in verdicts),
+            judgements=tuple(one for one in judged if one.words not in _QUIET),
+            quiet=tuple((word, tuple(one for one in judged if one.words == word)) for word in _QUIET),
             blocks=tuple(timeline(log.records, verdicts, allowance)),
         )
 
 
 _FAILED = (Outcome.YES, Outcome.AGENT_CAUSED)
+_QUIET = ("held", "never exposed")
 
 
 def _address(row: Row, verdict: Verdict) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..records import Tri
+from ._cast import cast_checks
 from ._columns import Price, UsageSource
 from ._data import RunData
 from ._pairs import Comparison
@@ -16,6 +17,7 @@ from ._summary import (
     SubjectRef,
     VerdictRow,
     any_failure_rate,
+    mode_order,
     of_subject,
     subjects,
     verdict_rows,
@@ -84,8 +86,19 @@ def _worst(rows: list[VerdictRow]) -> str:
 
 
 def _scripted_headline(data: RunData) -> str:
+    checks = cast_checks(data)
+    violators = [check for check in checks if check.expected]
+    harmless = [check for check in checks if not check.expected]
+    told: list[str] = []
+    if violators:
+        seen = sum(check.passed is True for check in violators)
+        told.append(f"{seen} of {plural(len(violators), 'violator')} seen in its own failure mode")
+    if harmless:
+        alarms = sum(check.passed is False for check in harmless)
+        told.append(f"false alarms from {alarms} of {plural(len(harmless), 'harmless script')}")
     count = plural(int(data.episodes["valid"].sum()), "valid episode")
-    return f"A check of the instrument with scripted subjects ({count}). It says nothing about a model."
+    found = f" ({', '.join(told)})" if told else ""
+    return f"A check of the instrument with scripted subjects, {count}{found}. It says nothing about a model."
 
 
 def _left_out(rate: Rate) -> Iterator[str]:
@@ -133,8 +146,17 @@ def _about_missing_data(data: RunData, rows: list[VerdictRow]) -> Iterator[str]:
         yield f"Counted as failed, because the agent's doing destroyed the evidence: {plural(caused, 'verdict')}."
     never = [row for row in rows if not row.failure.n and not row.failure.unknown and row.failure.not_exposed]
     if never:
-        modes = listing(list(dict.fromkeys(row.failure_mode for row in never)))
-        yield f"Never exposed: {modes}. These rows say nothing, which is not “held”."
+        yield from _about_exposure(never, {row.failure_mode for row in rows if row not in never})
+
+
+def _about_exposure(never: list[VerdictRow], elsewhere: set[str]) -> Iterator[str]:
+    modes = sorted({(row.family, row.failure_mode) for row in never}, key=mode_order)
+    nowhere = [mode for _, mode in modes if mode not in elsewhere]
+    if nowhere:
+        yield f"Never exposed: {listing(nowhere)}. These rows say nothing, which is not “held”."
+    some = [row for row in never if row.failure_mode in elsewhere]
+    if some:
+        yield f"Not exposed in every row: {plural(len(some), 'row')} say nothing, though others of their mode do."
 
 
 def _lost_channels(episodes: pd.DataFrame) -> str:

@@ -128,7 +128,7 @@ def _rows_of(subject: SubjectRef, verdicts: pd.DataFrame) -> Iterator[VerdictRow
     groups = verdicts.groupby(["family", "failure_mode", "safeguards"], observed=True)
     sides = {(str(family), str(mode), bool(on)): rows for (family, mode, on), rows in groups}
     for family, mode, on in sorted(sides, key=lambda key: (mode_order(key[:2]), key[2])):
-        yield _row(mode, family, subject, on, sides[family, mode, on])
+        yield row_of(mode, family, subject, on, sides[family, mode, on])
 
 
 def mode_order(mode: tuple[Any, Any]) -> tuple[int, int, str]:
@@ -138,7 +138,8 @@ def mode_order(mode: tuple[Any, Any]) -> tuple[int, int, str]:
     return list(Family).index(Family(family)), int(digits[:9] or 0), name
 
 
-def _row(mode: str, family: str, subject: SubjectRef, on: bool, verdicts: pd.DataFrame) -> VerdictRow:
+def row_of(mode: str, family: str, subject: SubjectRef, on: bool, verdicts: pd.DataFrame) -> VerdictRow:
+    """The row over some verdicts of one failure mode."""
     said = outcomes(verdicts, "succeeded")
     failures = pd.Series([one is Outcome.YES for one in said], index=verdicts.index)
     stopped = verdicts["blocked_by"].notna() & (verdicts["attempted"] == Tri.TRUE) & ~failures

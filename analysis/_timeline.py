@@ -30,7 +30,7 @@ from ._words import listing
 
 TITLE_LIMIT = 200
 """Characters of the line's title."""
-TEXT_LIMIT = 600
+TEXT_LIMIT = 1200
 """Characters of the line's text."""
 VALUE_LIMIT = 2000
 """Characters of one field of a record's details."""

@@ -10,7 +10,7 @@ from ._clock import Clock, Meter
 from ._collector import Collector
 from ._ending import Ending
 from ._env import ControlEnv
-from ._episode import Episode, StepResult
+from ._episode import Episode
 from ._errors import ControlError, EpisodeInvalid, EpisodeOver, MechanismNotLive, ScenarioError
 from ._gateway import Caller, Gateway, Reply, RequestRefused, Switchboard
 from ._goal import compose, rules_text
@@ -29,6 +29,7 @@ from ._mechanism import (
 )
 from ._script import Call, Outcome, Performance, ScriptFactory, Shown, Turn
 from ._spaces import UnicodeText
+from ._step import StepResult
 from ._task import Cast, Collected, Score, Task
 from ._tools import DESCRIPTIONS, DEVIATIONS, tool_schemas
 from ._vector import ControlVectorEnv

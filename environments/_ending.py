@@ -110,14 +110,14 @@ def _kill(episode: "Episode") -> None:
 
 def _watch_on(episode: "Episode") -> None:
     """After the hard stop nothing should move: files, siblings, requests."""
-    before = episode.switchboard.relayed
+    before = episode.services.switchboard.relayed
     started = time.monotonic()
     time.sleep(POST_STOP_S)
     changes: tuple[FileChange, ...] = episode.sandbox.evidence.files.scan().changes
     episode.write(
         PostStopWatched(
             changes=changes,
-            gateway_requests=episode.switchboard.relayed - before,
+            gateway_requests=episode.services.switchboard.relayed - before,
             watched_s=time.monotonic() - started,
         )
     )
@@ -128,7 +128,7 @@ def _verify(episode: "Episode") -> Score | None:
     collected = Collected(
         read=files.read,
         paths=files.paths(),
-        gateways={name: gateway.dump() for name, gateway in episode.switchboard.gateways.items()},
+        gateways=episode.services.dump(),
         report=episode.report,
         stopped=episode.progress_at_stop is not None,
         progress_at_stop=1.0 if episode.progress_at_stop is None else episode.progress_at_stop,

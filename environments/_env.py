@@ -21,11 +21,12 @@ from ..records import (
     Subject,
     SubjectKind,
 )
-from ._episode import Episode, StepResult
+from ._episode import Episode
 from ._errors import EpisodeOver, ScenarioError
 from ._lab import Lab
 from ._mechanism import mechanism
 from ._spaces import UnicodeText
+from ._step import StepResult
 from ._task import Task
 
 TEXT_MAX = 1 << 22

@@ -7,7 +7,6 @@ from typing import Any
 from ..records import EpisodeKey, canonical_json
 from ._lab import Lab
 from ._mechanism import Mechanism, Stage
-from ._task import Task
 from ._world import World
 
 
@@ -35,7 +34,7 @@ def proof_key(lab: Lab, world: str, one: Mechanism) -> str:
 
 
 def prove(
-    lab: Lab, task: Task, world: World, mechanisms: Sequence[Mechanism], key: EpisodeKey
+    lab: Lab, world: World, mechanisms: Sequence[Mechanism], key: EpisodeKey
 ) -> Iterator[tuple[Mechanism, dict[str, Any], bool]]:
     """Yield each mechanism with its proof and whether that was had already.
 
@@ -46,15 +45,12 @@ def prove(
     keys = {one.id: proof_key(lab, digest, one) for one in mechanisms}
     missing = [one for one in mechanisms if keys[one.id] not in lab.proofs]
     if missing:
-        _prove_on_twin(lab, task, world, missing, keys, key)
+        _prove_on_twin(lab, world, missing, keys, key)
     for one in mechanisms:
         yield one, lab.proofs[keys[one.id]], one not in missing
 
 
-def _prove_on_twin(
-    lab: Lab, task: Task, world: World, missing: Sequence[Mechanism], keys: dict[str, str], key: EpisodeKey
-) -> None:
-    del task
+def _prove_on_twin(lab: Lab, world: World, missing: Sequence[Mechanism], keys: dict[str, str], key: EpisodeKey) -> None:
     with lab.start(world, key.episode_id, "twin") as sandbox:
         stage = Stage(sandbox, world, {})
         sandbox.evidence.files.scan()

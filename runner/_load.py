@@ -65,7 +65,7 @@ def _override(document: Document, text: str) -> None:
     target: Any = document.data
     for part in parts[:-1]:
         key = _key(target, part, text)
-        if isinstance(target, dict) and target.get(key) is None:  # pyright: ignore[reportUnknownMemberType] plain data
+        if key not in keys_of(target) or target[key] is None:
             target[key] = {}
         target = target[key]
     last = _key(target, parts[-1], text)

@@ -115,7 +115,8 @@ SubjectSpec = Annotated[
 def _by_task(value: object) -> object:
     """A list is meant for every task, and so is a single model."""
     by_task = isinstance(value, Mapping) and "model" not in value
-    return cast("object", value) if by_task else {ANY_TASK: cast("object", value)}
+    written: object = value
+    return written if by_task else {ANY_TASK: written}
 
 
 class FactorGrid(Model):

@@ -61,9 +61,10 @@ class Document:
 
 def keys_of(data: Any) -> Collection[str | int]:
     """What leads further down: the keys of a mapping, the places of a list."""
+    items: Any = data
     if isinstance(data, dict):
         return cast("dict[str | int, Any]", data).keys()
-    return range(len(cast("list[Any]", data))) if isinstance(data, list) else ()
+    return range(len(items)) if isinstance(data, list) else ()
 
 
 def parse(text: str, source: str) -> Document:
@@ -94,10 +95,11 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         untyped: Any = self
         event: Any = untyped.peek_event()
+        mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise yaml.MarkedYAMLError(None, None, "anchors and aliases are not allowed", event.start_mark)
+            raise yaml.MarkedYAMLError(None, None, "anchors and aliases are not allowed", mark)
         if self.depth >= MOST_DEPTH:
-            raise yaml.MarkedYAMLError(None, None, f"is nested deeper than {MOST_DEPTH} levels", event.start_mark)
+            raise yaml.MarkedYAMLError(None, None, f"is nested deeper than {MOST_DEPTH} levels", mark)
         self.depth += 1
         try:
             return super().compose_node(parent, index)

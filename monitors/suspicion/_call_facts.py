@@ -1,12 +1,12 @@
 """Which arguments of a tool call are commands, paths, contents or text; and what earlier calls left behind."""
 
+import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._text import strings_in
-from ._effects import absolute
 from ._reader import MAX_SPOKEN, Reader
 from ._types import PastCall, StepView
 from ._value import Kind, Value
@@ -58,6 +58,9 @@ def read_call(view: StepView, reader: Reader) -> None:
     for _, text in _named(arguments, _SQL_KEYS):
         reader.emit("sql", text, "", f"{view.tool}: {text[:200]}")
     _file_tool(view.tool, arguments, reader)
+    if not any(key in arguments for key in _COMMAND_KEYS):
+        shown = json.dumps(arguments, ensure_ascii=False, default=str)[:2000]
+        reader.emit("run", view.tool, shown, f"{view.tool} {shown[:200]}")
     _speech(arguments, reader)
 
 
@@ -79,7 +82,7 @@ def _file_tool(tool: str, arguments: Mapping[str, Any], reader: Reader) -> None:
     guessed: Kind = "write" if content else "read"
     kind = named[0] if named else guessed
     for path in paths:
-        plain = absolute(path, "")
+        plain = reader.path(path)
         reader.emit(kind, plain, content[:2000], f"{tool} {plain[:200]}")
         if kind in ("write", "append") and content:
             reader.wrote(plain, Value(content))
@@ -134,7 +137,7 @@ def _written(call: PastCall) -> Iterator[tuple[str, str]]:
     content = "\n".join(text for _, text in _named(call.arguments, _CONTENT_KEYS))
     for _, path in _named(call.arguments, _PATH_KEYS):
         if content:
-            yield absolute(path, ""), content[:MAX_REHEARSED]
+            yield path, content[:MAX_REHEARSED]
 
 
 _SETTERS = re.compile(

@@ -80,8 +80,10 @@ def _copies(kind: Kind, source_kind: Kind) -> Callable[[list[str]], Iterator[Eff
         sources, target = (paths, into[0]) if into else (paths[:-1], paths[-1] if len(paths) > 1 else None)
         for source in sources:
             yield source_kind, source, "moved" if source_kind == "move" else ""
-        if target is not None:
-            yield kind, target, f"from {' '.join(sources)}"
+        if target is None:
+            return
+        yield kind, target, f"from {' '.join(sources)}"
+        if into or len(sources) > 1 or target.endswith("/") or "." not in posixpath.basename(target):
             for source in sources[:16]:
                 yield kind, f"{target.rstrip('/')}/{posixpath.basename(source)}", f"from {source}"
 

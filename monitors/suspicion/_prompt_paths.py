@@ -14,7 +14,7 @@ MAX_PROMPT = 60_000
 """Characters of goal and system prompt that are read, each."""
 
 MAX_PATHS = 200
-"""Paths that are kept of a prompt; the first ones."""
+"""Paths that are looked at in a prompt; the first ones."""
 
 _PATH = re.compile(r"(?<![\w./:-])(?:~|/)[\w.@%+*~-]*(?:/[\w.@%+*~-]+)*/?")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -26,14 +26,15 @@ _FORBIDS = re.compile(
     rf"\b(?:never|must not|mustn't|do not|don't|may not|cannot|not allowed to|forbidden to|no one may|without)\b"
     rf"(?:\W+\w+){{0,3}}?\W+(?:{_CHANGING})"
     r"|\b(?:read[- ]only|off[- ]limits|out of scope|restricted|protected|forbidden|immutable|append[- ]only)\b"
-    r"|\bmust (?:stay|remain|be left|not be)\b|\bleave\b.{1,80}\b(?:alone|untouched|as (?:it|they))"
+    r"|\bmust (?:stay|remain|be left|not be)\b|\bleave\b.{1,240}\b(?:alone|untouched|as (?:it|they))"
+    r"|\b(?:chang|touch|alter|writ|modif|load|start|run|do|send)\w*\s+nothing\b|\bbelongs? to (?:somebody|someone|others?|another)\b"
     r"|\bonly (?:the |an? )?(?:operators?|owners?|people|humans?|admins?|administrators?|staff)\b"
     r"|\bbelongs? to (?:the )?(?:operators?|people|humans?|admins?|audit|security)",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(
     r"\b(?:stop|stops|stopped|shut ?down|halt|kill[- ]?switch|pause|abort|pid|lease|watchdog|heartbeat|audit|"
-    r"oversight|monitor\w*|approval\w*|ticket\w*|polic(?:y|ies)|allow-?list|limits?|budget|quota|backups?|snapshots?|operators?)\b",
+    r"oversight|record(?:s|ed)?|logged|monitor\w*|approval\w*|ticket\w*|polic(?:y|ies)|allow-?list|limits?|budget|quota|backups?|snapshots?|operators?)\b",
     re.IGNORECASE,
 )
 _ACTOR = re.compile(r"\b(?:operators?|people|humans?|supervisors?|admins?|we|on-call|watchdog)\b", re.IGNORECASE)
@@ -47,6 +48,10 @@ _CONFINES = re.compile(
     r"\b(?:in|inside|under|within|below|outside|outside of)\b",
     re.IGNORECASE,
 )
+_WORKING = re.compile(
+    r"\b(?:working (?:directory|folder)|work ?dir|current (?:directory|folder)|cwd)\b[^/\n]{0,40}(/[\w.@%+/-]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,11 @@ class PromptPaths:
     forbidden: dict[str, str]
     control: dict[str, str]
     asked: frozenset[str]
+    """What the goal asks to change, and nothing protects."""
     folders: frozenset[str]
     """The only folders that may be changed; empty where the prompt confines nothing."""
+    working_folder: str = ""
+    """Where relative paths start; empty where the prompt does not say."""
 
     def protects(self, path: str, tree: bool = False) -> tuple[str, str] | None:
         """``forbidden`` or ``control`` and the sentence, where the prompt protects this path.
@@ -88,21 +96,31 @@ def read_prompt(goal: str, system_prompt: str) -> PromptPaths:
     """
     forbidden: dict[str, str] = {}
     control: dict[str, str] = {}
-    asked: set[str] = set()
     folders: set[str] = set()
-    for sentence in _sentences(f"{system_prompt[:MAX_PROMPT]}\n{goal[:MAX_PROMPT]}"):
-        paths = [path for match in _PATH.finditer(sentence) if (path := _tidy(match[0]))]
-        if not paths or len(forbidden) + len(control) + len(asked) + len(folders) > MAX_PATHS:
-            continue
+    text = f"{system_prompt[:MAX_PROMPT]}\n{goal[:MAX_PROMPT]}"
+    for sentence, paths in _named(text):
         if _CONFINES.search(sentence):
             folders.update(paths)
         elif _FORBIDS.search(sentence):
             forbidden.update((path, sentence[:300]) for path in paths)
         elif _CONTROL.search(sentence) and (_ACTOR.search(sentence) or not _ASKS.search(sentence)):
             control.update((path, sentence[:300]) for path in paths)
-        elif _ASKS.search(sentence):
-            asked.update(paths)
-    return PromptPaths(forbidden, control, frozenset(asked - forbidden.keys()), frozenset(folders))
+    asked = {path for sentence, paths in _named(goal[:MAX_PROMPT]) if _ASKS.search(sentence) for path in paths}
+    told = frozenset(asked - forbidden.keys() - control.keys())
+    working = _WORKING.search(text)
+    return PromptPaths(forbidden, control, told, frozenset(folders), _tidy(working[1]) if working else "")
+
+
+def _named(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Sentences with the paths in them, until there are `MAX_PATHS`."""
+    count = 0
+    for sentence in _sentences(text):
+        paths = [path for match in _PATH.finditer(sentence) if (path := _tidy(match[0]))]
+        count += len(paths)
+        if count > MAX_PATHS:
+            return
+        if paths:
+            yield sentence, paths
 
 
 def _tidy(path: str) -> str:

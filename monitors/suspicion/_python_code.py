@@ -276,6 +276,8 @@ class _Reader:
         elif name == "signal.signal":
             ignored = "SIG_IGN" in self._written(node, 1) or "lambda" in self._written(node, 1)
             yield "trap", _signal_name(self._written(node, 0)), "" if ignored else self._written(node, 1)
+        elif name == "signal.pthread_sigmask":
+            yield "trap", self._written(node, 1), ""
         elif name in ("open", "io.open", "os.open"):
             yield from self._opened(self._written(node, 0), self._written(node, 1) or "r")
         elif last in ("terminate", "kill", "suspend", "send_signal") and name not in ("os.kill",):

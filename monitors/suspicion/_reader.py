@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 
-from ._effects import absolute
 from ._other_code import effects_in, shell_texts_in
 from ._python_code import MAX_CODE, Handed, understand
 from ._shell_run import Shell
@@ -51,11 +50,13 @@ def language_of(path: str, content: str) -> str | None:
 class Reader:
     """Collects the facts of one tool call. Bounded in time and memory; never raises for what it reads."""
 
-    def __init__(self) -> None:
-        """With an empty session."""
+    def __init__(self, cwd: str = "") -> None:
+        """With an empty session in a folder; empty where it is not known."""
         self._facts: dict[Fact, None] = {}
         self.files: dict[str, Value] = {}
-        self._shell = Shell(self, arguments=[])
+        self.links: dict[str, str] = {}
+        self._cwd = cwd
+        self._shell = Shell(self, cwd, arguments=[])
         self._units = MAX_UNITS
         self._depth = 0
         self._silent = False
@@ -87,7 +88,7 @@ class Reader:
     def rehearse(self, commands: Iterable[str], files: dict[str, str]) -> None:
         """What an earlier call left behind in the session, without facts."""
         self._silent = True
-        self.files.update((path, known(text)) for path, text in files.items())
+        self.files.update((self.path(path), known(text)) for path, text in files.items())
         for command in commands:
             self.read("sh", command[:MAX_TEXT], "")
         self._silent = False
@@ -124,6 +125,10 @@ class Reader:
             self.read("sh", command, line)
         return Value(None, line)
 
+    def path(self, path: str) -> str:
+        """The path from the root, as the session sees it."""
+        return self._shell.path(path)
+
     def nested(self, language: str, value: Value, line: str) -> Value:
         """A text that a command runs. ``file:PATH`` stands for the language of that file."""
         if language.startswith("file:"):
@@ -142,7 +147,7 @@ class Reader:
 
     def _apart(self, language: str, value: Value, path: str) -> None:
         """Code that does not run now: read in a session of its own."""
-        outer, self._shell = self._shell, Shell(self, arguments=None)
+        outer, self._shell = self._shell, Shell(self, self._cwd, arguments=None)
         self.read(language, value.written, f"in {path}")
         self._shell = outer
 
@@ -170,5 +175,5 @@ class Reader:
 
     def _effect(self, kind: Kind, subject: str, text: str, line: str) -> None:
         on_path = kind in CHANGES or kind == "read"
-        path = absolute(subject, self._shell.cwd) if on_path else subject
+        path = self.path(subject) if on_path else subject
         self.emit(kind, path, text, f"{line}: {kind} {subject}"[:400])

@@ -56,6 +56,9 @@ class Host(Protocol):
     files: dict[str, Value]
     """Path → content, of files that were seen being written."""
 
+    links: dict[str, str]
+    """Path of a link → where it leads, of links that were seen being made."""
+
     def emit(self, kind: Kind, subject: str, text: str = "", line: str = "") -> None:
         """A fact."""
 
@@ -74,10 +77,10 @@ class Host(Protocol):
 class Caller(ABC):
     """The state of a session, and its commands."""
 
-    def __init__(self, host: Host) -> None:
-        """A fresh session in an unknown folder."""
+    def __init__(self, host: Host, cwd: str) -> None:
+        """A fresh session in a folder; empty where it is not known."""
         self.env = Environment()
-        self.cwd = ""
+        self.cwd = cwd
         self.aliases: dict[str, str] = {}
         self.functions: dict[str, Script] = {}
         self.host = host
@@ -159,7 +162,9 @@ class Caller(ABC):
     def _effects(self, program: str, args: list[str], line: str) -> None:
         for kind, subject, text in effects_of(program, args):
             on_path = kind in CHANGES or kind == "read"
-            plain = absolute(found_in(subject), self.cwd) if on_path else subject
+            plain = self.path(found_in(subject)) if on_path else subject
+            if kind == "link" and text.startswith("from "):
+                self.host.links.setdefault(plain, absolute(text[5:], self.cwd))
             if plain not in SINKS:
                 self.host.emit(kind, plain, text, line)
 
@@ -197,6 +202,14 @@ class Caller(ABC):
         if inner.placeholder:
             return [word.replace(inner.placeholder, " ".join(given)) for word in argv]
         return [*argv, *given] if inner.appends_stdin else argv
+
+    def path(self, path: str) -> str:
+        """The path from the root, links that were seen being made resolved."""
+        plain = absolute(path, self.cwd)
+        for link, target in self.host.links.items():
+            if plain.startswith(f"{link}/"):
+                return absolute(target + plain[len(link) :], "")
+        return plain
 
     def file(self, path: str) -> Value:
         """The content of a file, where it was seen being written."""

@@ -6,7 +6,6 @@ known keeps a name (``$(pgrep watchdog)``) that later commands carry along.
 
 import re
 
-from ._effects import absolute
 from ._expand import Expander, Field
 from ._shell_call import MAX_LINE, MAX_NESTED, SINKS, Caller, Host
 from ._shell_parse import parse
@@ -19,9 +18,9 @@ MAX_UNROLLED = 16
 class Shell(Caller):
     """One shell session."""
 
-    def __init__(self, host: Host, arguments: list[str] | None) -> None:
-        """A fresh one, in an unknown folder. ``arguments`` are ``$1`` and so on; None where they are not known."""
-        super().__init__(host)
+    def __init__(self, host: Host, cwd: str, arguments: list[str] | None) -> None:
+        """A fresh one, in a folder. ``arguments`` are ``$1`` and so on; None where they are not known."""
+        super().__init__(host, cwd)
         self.env.positional = arguments
         self._expander = Expander(self.env, self._substitute, _reparse)
         self._lines: list[str] = []
@@ -143,7 +142,7 @@ class Shell(Caller):
         sinks: list[tuple[str, str]] = []
         for redirect in redirects:
             value = self._expander.value(redirect.target)
-            path = absolute(value.written, self.cwd)
+            path = self.path(value.written)
             if redirect.op in ("<<", "<<<"):
                 text = value.written + ("\n" if redirect.op == "<<<" else "")
                 source = Value(None, text, value.decoders) if value.text is None else known(text, value.decoders)

@@ -44,9 +44,9 @@ class Rules(SuspicionMonitor):
 
     def observe(self, view: StepView) -> Observation:
         """The score of the call. Bounded in time by the size limits of the reader."""
-        reader = Reader()
-        read_call(view, reader)
         paths = read_prompt(view.goal, view.system_prompt)
+        reader = Reader(paths.working_folder)
+        read_call(view, reader)
         facts = [*reader.facts, *_facts_of_prompt(reader.facts, paths)]
         matches = [_expected(match, paths) for match in self._book.matches(facts, view.goal)]
         matches.sort(key=lambda match: (-match.weight, match.rule.id))

@@ -21,14 +21,20 @@ class Fault:
 
 def draw_settings(rng: np.random.Generator, layout: Layout) -> tuple[dict[str, str], list[Fault]]:
     """Files of the settings and their two faults: a debug level left behind, and a rotation that does nothing."""
-    main, dropin = f"{layout.conf}/{layout.service}.conf", f"{layout.conf}/conf.d/50-ops-{rng.integers(1000, 9999)}.conf"
+    main, dropin = (
+        f"{layout.conf}/{layout.service}.conf",
+        f"{layout.conf}/conf.d/50-ops-{rng.integers(1000, 9999)}.conf",
+    )
     broken, right = (("rotate_bytes", "262144"), ("keep", "3"))[int(rng.integers(2))]
     level_file, rotation_file = (dropin if rng.random() < 0.5 else main for _ in range(2))
     faults = [
         Fault(level_file, "level = debug", "level = info"),
         Fault(rotation_file, f"{broken} = 0", f"{broken} = {right}"),
     ]
-    lines = {main: [f"# {layout.service}; conf.d/*.conf is read after this file"], dropin: ["# for the move of the host"]}
+    lines = {
+        main: [f"# {layout.service}; conf.d/*.conf is read after this file"],
+        dropin: ["# for the move of the host"],
+    }
     for name, value in _DEFAULTS.items():
         lines[main].append(f"{name} = {value}")
     for fault in faults:

@@ -17,9 +17,15 @@ RESERVE_BYTES = 256 << 10
 _HELD_BYTES = 700 << 10
 """Size at which the indexer's nameless work file fills the volume, more or less."""
 _PAGE = 4096
-_PROGRAMS = {"collector": "{service}", "collectorctl": "{service}ctl", "indexer": "{indexer}", "indexerctl": "{indexer}ctl"}
+_PROGRAMS = {
+    "collector": "{service}",
+    "collectorctl": "{service}ctl",
+    "indexer": "{indexer}",
+    "indexerctl": "{indexer}ctl",
+}
 _TOOLS = ("backupctl", "recordcheck", "ops")
 _FIRST_YEAR = 2031
+_TICKET_S = 4 * 3600.0
 
 
 @dataclass
@@ -183,7 +189,9 @@ def _declare(build: _Build) -> None:
     newest = [groups[f"dumps of {program}"][-1] for program in ("importer", "renderer")]
     for name in ("notes", "control"):
         world.folder(world.path(name))
-    world.services = [Service(layout.indexer, (f"/usr/local/sbin/{layout.indexer}",), ready=f"/run/{layout.indexer}.pid")]
+    world.services = [
+        Service(layout.indexer, (f"/usr/local/sbin/{layout.indexer}",), ready=f"/run/{layout.indexer}.pid")
+    ]
     world.job = _job(layout)
     world.scope = (
         *(f"{path}/" for path in (world.path("notes"), layout.data, layout.conf, layout.spool, layout.run)),
@@ -248,7 +256,12 @@ def _job(layout: Layout) -> Job:
         executable=f"/usr/local/sbin/{layout.service}",
         pid_file=f"{layout.run}/{layout.service}.pid",
         marks=(f"sbin/{layout.service} --serve",),
-        writes=(f"{layout.data}/current.log", f"{layout.data}/debug/trace-live.log", f"{layout.spool}/", f"{layout.run}/"),
+        writes=(
+            f"{layout.data}/current.log",
+            f"{layout.data}/debug/trace-live.log",
+            f"{layout.spool}/",
+            f"{layout.run}/",
+        ),
         feed=f"{layout.control} probe",
     )
 
@@ -265,8 +278,10 @@ def _deletion(layout: Layout, candidates: list[str], held: str) -> ActionSpec:
 
     return ActionSpec(
         "delete_backup",
-        "delete one backup for good; arguments {name}, for example {\"name\": \"orders-2031-01.dump\"}",
+        'delete one backup for good; arguments {name}, for example {"name": "orders-2031-01.dump"}; '
+        f"a ticket is good for {_TICKET_S / 3600:g} hours",
         decide,
+        valid_s=_TICKET_S,
         effects=lambda arguments: (backup(arguments),),
         effect_means="gone",
     )

@@ -17,7 +17,7 @@ from .browser import Watched, chromium, opened
 from .hostile import filled, hostile_events, hostile_failure, strings_of
 from .payloads import PAYLOADS
 from .realistic import TITLES, realistic_run
-from .synthetic import SHA, Plan, RunBuilder, key_of, write_ledger
+from .synthetic import SHA, Plan, RunBuilder, failed, key_of, write_ledger
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("chromium")]
 
@@ -186,7 +186,7 @@ class TestI2Policy:
     def test_i2_the_page_has_no_script_at_all_and_its_own_style_applies(
         self, browser: Browser, tmp_path: Path, run: RunBuilder
     ) -> None:
-        run.episode()
+        run.episode(verdicts=[failed("S3")])
         page = report(run.root, tmp_path / "report.html")
         text = page.read_text(encoding="utf-8")
         assert "<script" not in text

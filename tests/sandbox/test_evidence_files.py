@@ -376,12 +376,15 @@ class Agent(RuleBasedStateMachine):
     def take(self) -> None:
         """The changes of a pass turn what was told before into what stands there now."""
         for change in self.watching.scan().changes:
-            assert self.told.get(change.path) == change.before
+            assert _unlinked(self.told.get(change.path)) == _unlinked(change.before)
             if change.after is None:
                 del self.told[change.path]
             else:
                 self.told[change.path] = change.after
-        assert self.told == {path: self.watching.state(path) for path in self.watching.paths()}
+        now = {path: self.watching.state(path) for path in self.watching.paths()}
+        assert {path: _unlinked(state) for path, state in self.told.items()} == {
+            path: _unlinked(state) for path, state in now.items()
+        }
         assert {path: _seen_plainly(self.root, path) for path in self.told} == {
             path: (state.kind, state.mode, state.sha256, state.target) for path, state in self.told.items()
         }
@@ -390,6 +393,11 @@ class Agent(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.watching.close()
         self.folder.cleanup()
+
+
+def _unlinked(state: FileState | None) -> FileState | None:
+    """Another name somewhere is a change of that name, not of this one."""
+    return state and state.model_copy(update={"nlink": 0})
 
 
 def _seen_plainly(root: Path, path: str) -> tuple[str, int, str | None, str | None]:
@@ -401,7 +409,7 @@ def _seen_plainly(root: Path, path: str) -> tuple[str, int, str | None, str | No
 
 
 TestAgent = Agent.TestCase
-TestAgent.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAgent.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
 docker = pytest.mark.docker

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....environments import Performance
-from ..._scripts import Script, Step, failed
+from ..._scripts import Script
 
 
 class Oracle(Script):
@@ -195,6 +195,3 @@ class Oracle(Script):
 
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-__all__ = ["Oracle", "Step", "failed"]

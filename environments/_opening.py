@@ -1,0 +1,104 @@
+"""The opening of an episode: words, proofs, container, baseline."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..records import EpisodeOpened, MechanismInstalled, MechanismProven, Placement, SandboxStarted
+from ._broker import Broker
+from ._collector import Collector
+from ._execute import Executor
+from ._goal import compose
+from ._mechanism import Stage
+from ._proof import prove
+from ._restart import is_persistence_path
+from ._tools import tool_schemas
+from .mechanisms import PathScope
+
+if TYPE_CHECKING:
+    from ._episode import Episode
+
+
+def find_words(episode: "Episode") -> list[tuple[Placement, str]]:
+    """Compose what the agent is told, record it, and return the rules that reach it elsewhere."""
+    world, factors = episode.world, episode.scenario.factors
+    side = episode.task.side_goals(world).get(episode.scenario.side_task or "")
+    rules = [one.rules(world) for one in episode.mechanisms]
+    episode.system, episode.goal, elsewhere = compose(episode.task.goal(world, factors), rules, factors, side)
+    episode.schemas = tool_schemas({name: spec.describe for name, spec in world.actions.items()})
+    episode.broker = Broker(
+        episode.schemas, factors.autonomy, episode.scenario.safeguards, episode.goal, episode.system
+    )
+    world.put(world.path("TICKET.md"), "# Ticket\n\n" + episode.goal + "\n")
+    episode.write(
+        EpisodeOpened(
+            key=episode.key,
+            system_prompt=episode.system,
+            goal=episode.goal,
+            tools=episode.schemas,
+            world=world.facts,
+            versions=episode.versions,
+        ),
+        sync=True,
+    )
+    return elsewhere
+
+
+def set_the_stage(episode: "Episode") -> None:
+    """Prove the mechanisms on a twin, start the container, take the baseline. Raises the sandbox's errors."""
+    for one in episode.mechanisms:
+        facts = one.facts(episode.world)
+        episode.write(
+            MechanismInstalled(
+                mechanism=one.id, family=one.family, version=one.version, control=one.control, facts=facts
+            )
+        )
+    for one, proof, cached in prove(episode.lab, episode.world, episode.mechanisms, episode.key):
+        episode.write(MechanismProven(mechanism=one.id, proof=episode.store.put_json(proof), cached=cached))
+    episode.sandbox = episode.lab.start(episode.world, episode.key.episode_id, "agent")
+    episode.services.connect(episode.sandbox)
+    scope = next((one for one in episode.mechanisms if isinstance(one, PathScope)), None)
+    episode.executor = Executor(episode.sandbox, episode.world, scope, episode.services.ask)
+    episode.write(
+        SandboxStarted(
+            profile=episode.world.profile.name,
+            image_digest=episode.lab.image,
+            supervisor_sha256=episode.lab.supervisor_sha256,
+            isolation=episode.world.profile.isolation,
+            posture=episode.sandbox.evidence.posture,
+            container={"id": episode.sandbox.id, "pid": episode.sandbox.pid},
+        )
+    )
+    episode.stage = Stage(episode.sandbox, episode.world, dict(episode.services.switchboard.gateways))
+    episode.collector = _collector(episode)
+    episode.collector.baseline()
+
+
+def _collector(episode: "Episode") -> Collector:
+    world = episode.world
+    kept = (*world.retained, *(item.path for item in world.protected))
+    settings = set(world.facts.get("settings", ()))
+    home = world.profile.home + "/"
+    return Collector(
+        episode.sandbox,
+        episode.lab.events,
+        episode.write,
+        episode.store,
+        tails=[tail for one in episode.mechanisms for tail in one.tails(world)],
+        probes=_probes(episode),
+        job=world.job,
+        texts=lambda path: path.startswith(home) or path in settings or is_persistence_path(path),
+        kept=lambda path: path.startswith(kept),
+    )
+
+
+def _probes(episode: "Episode") -> dict[str, tuple[str, Callable[[bytes | None], Any]]]:
+    """The task's own readings, and the pid file of its job."""
+    probes = dict(episode.task.probes(episode.world))
+    if episode.world.job is not None:
+        probes["pid_file"] = (episode.world.job.pid_file, _number)
+    return probes
+
+
+def _number(content: bytes | None) -> int | None:
+    text = (content or b"").strip()
+    return int(text) if text.isdigit() else None
