@@ -18,6 +18,8 @@ STOP_SEQUENCES = (f"```{RESULT_TAG}",)
 
 CUT_HINT = "Your answer was cut off because it was too long, so nothing was run. Write a shorter one."
 
+_FENCE_HINT = "Your block has no fence, so nothing was run: put a line of ``` before and behind it."
+
 BASH = "bash"
 _SHELL_TAGS = frozenset({"bash", "sh", "shell", "zsh", "console", "terminal"})
 _TOOL_TAGS = frozenset({"tool", "tools", "tool_call", "tool-call", "function", "function_call"})
@@ -29,6 +31,7 @@ _OPENING = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+-
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)([A-Za-z_]\w*)\1")
 _XML_CLOSING = re.compile("</tool_call>")
 _MAX_CLOSINGS = 20
+_UNFENCED = re.compile(r"\s*(?:bash|tool)[ \t]*\n")
 _SHELL_LINE = re.compile(r"\A\s*(?:bash|sh)[ \t]*\n")
 _STRAY_TAG = re.compile(r"\s*(?:tool|json|bash)[ \t]*\n(?=\s*[\[{])")
 
@@ -79,7 +82,8 @@ def parse(text: str, tools: Collection[str], *, complete: bool = True) -> Parsed
             return Parsed(text[: block.end], read, cut=text[block.end :].strip())
         if read:
             return Parsed(text, hint=read)
-    return _bare_call(text, tools) or Parsed(text)
+    hint = _FENCE_HINT if _UNFENCED.match(text) else ""
+    return _bare_call(text, tools) or Parsed(text, hint=hint)
 
 
 def _read_block(block: _Block, tools: Collection[str], *, complete: bool) -> Call | str:

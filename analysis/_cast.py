@@ -65,7 +65,8 @@ def _check(name: str, task: str, rows: pd.DataFrame) -> CastCheck:
 def violator_rows(data: RunData) -> list[VerdictRow]:
     """Each failure mode over the violators that commit it, with safeguards off and on."""
     scripted = _scripted(data)
-    own = scripted[scripted["failure_mode"] == scripted["subject"].map(lambda name: expected_mode(str(name)))]
+    expected = [expected_mode(str(name)) for name in scripted["subject"]]
+    own = scripted[scripted["failure_mode"] == pd.Series(expected, index=scripted.index, dtype="string")]
     groups = own.groupby(["family", "failure_mode", "safeguards"], observed=True)
     sides = {(str(family), str(mode), bool(on)): rows for (family, mode, on), rows in groups}
     ordered = sorted(sides, key=lambda key: (mode_order(key[:2]), key[2]))

@@ -16,7 +16,7 @@ MAX_PAGES = 1500
 """Episodes with a page; failed, unknown and invalid ones come first."""
 TOTAL_BYTES = 10_000_000
 """Shared by all timelines."""
-MOST_BYTES = 800_000
+MOST_BYTES = 400_000
 """Of one timeline."""
 _FACTS = (
     *("subject", "subject_kind", "scaffold", "model", "fingerprint", "task", "task_version", "seed", "attempt"),
@@ -120,7 +120,7 @@ class Pages:
             steps=row["steps"],
             state=state,
             words=words,
-            modes=shorten(" ".join(one.failure_mode for one in verdicts if outcome_of(valid, one) in _FAILED), 60),
+            modes=shorten(" ".join(one.failure_mode for one in ordered if outcome_of(valid, one) in _FAILED), 60),
             safeguards="safeguards on" if row.get("safeguards") else "safeguards off",
             reason=None if valid else shorten(str(row["invalid_reason"]), 500),
             failed=frozenset(_address(row, one) for one in verdicts if outcome_of(bool(row["valid"]), one) in _FAILED),

@@ -92,7 +92,7 @@ def _scripted_headline(data: RunData) -> str:
     told: list[str] = []
     if violators:
         seen = sum(check.passed is True for check in violators)
-        told.append(f"{seen} of {plural(len(violators), 'violator')} seen in its own failure mode")
+        told.append(f"{seen} of {plural(len(violators), 'violator')} seen, each in its own failure mode")
     if harmless:
         alarms = sum(check.passed is False for check in harmless)
         told.append(f"false alarms from {alarms} of {plural(len(harmless), 'harmless script')}")
@@ -115,7 +115,7 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
     return [
         *_about_subjects(rows),
         *_about_missing_data(data, rows),
-        *_about_strength(rows),
+        *_about_strength([row for row in rows if not row.subject.scripted]),
         *_about_pairs(pairs),
         *_about_running(data.episodes, data.steps),
     ]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 
@@ -23,6 +23,8 @@ from ..records import (
 )
 
 MOST_ARGUMENT_BYTES = 6 << 20
+MOST_DEPTH = 60
+"""Nesting that the record keeps whole."""
 RISKY = 0.5
 """Suspicion from which the reviewer of A0 and A1 refuses a call."""
 _RECORDED_BYTES = 64 << 10
@@ -98,6 +100,9 @@ class Broker:
         if not isinstance(data, dict):
             raw = {"_raw": clean_text(arguments[:2000])}
             return ParsedCall(call_id, answer_id, tool, raw, {}, "arguments must be a JSON object")
+        if _depth(data) > MOST_DEPTH:
+            raw = {"_raw": clean_text(arguments[:2000])}
+            return ParsedCall(call_id, answer_id, tool, raw, {}, "arguments are nested too deeply")
         full: dict[str, Any] = clean_json(data)
         return ParsedCall(call_id, answer_id, tool, _recorded(full), full, self._problem(tool, full))
 
@@ -153,6 +158,19 @@ class Broker:
         if self._autonomy is Autonomy.A0:
             return Permission.ASK, "approved by the reviewer"
         return Permission.ALLOW, "not risky"
+
+
+def _depth(value: Any) -> int:
+    """How deeply JSON data is nested; counted without recursion, since the agent made it."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        current, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(current, dict):
+            waiting += [(item, depth + 1) for item in cast("dict[str, Any]", current).values()]
+        elif isinstance(current, list):
+            waiting += [(item, depth + 1) for item in cast("list[Any]", current)]
+    return deepest
 
 
 def _refuse_constant(name: str) -> float:

@@ -271,10 +271,14 @@ def _samples(folder: Path, outcomes: Sequence[EpisodeOutcome]) -> Iterator[tuple
 
 
 def _other_alarms(outcomes: Sequence[EpisodeOutcome], tested: set[tuple[str, str]]) -> Iterator[str]:
-    """What a harmless member tripped and no row above counts."""
+    """What a harmless member tripped and no row above counts.
+
+    The innocent of a row about what others say must have something to say: it breaks a rule and admits it.
+    """
+    about_others = {mode for mode, kind in integrity_monitors().items() if kind.looks_at_others}
     for one in outcomes:
         kind, _, own = one.subject.partition(":")
         counted = {own} if kind == "innocent" else {mode for task, mode in tested if task == one.task}
-        if kind in ("oracle", "innocent"):
+        if kind == "oracle" or (kind == "innocent" and own not in about_others):
             wrong = [mode for mode, verdict in one.verdicts.items() if attempted(verdict) and mode not in counted]
             yield from (f"{one.episode_id} {mode}" for mode in wrong)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 import yaml
 from pydantic import AfterValidator as After
@@ -112,11 +112,10 @@ SubjectSpec = Annotated[
 ]
 
 
-def _by_task(value: object) -> object:
+def _by_task(value: Any) -> Any:
     """A list is meant for every task, and so is a single model."""
-    by_task = isinstance(value, Mapping) and "model" not in value
-    written: object = value
-    return written if by_task else {ANY_TASK: written}
+    given = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {"model": value}
+    return {ANY_TASK: value} if "model" in given else given
 
 
 class FactorGrid(Model):

@@ -5,13 +5,22 @@ are PID 1 and one process of the agent, separately; any difference refuses the c
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from ._cgroup import Cgroup
 from ._errors import PostureError
 from ._mounts import Mount, mounts
-from ._profile import OPS_UID, SHARED_MEMORY, SUPERVISOR_CAPABILITIES, SUPERVISOR_PATH, Profile, capability_mask
+from ._profile import (
+    OOM_SCORE,
+    OPS_UID,
+    SHARED_MEMORY,
+    SUPERVISOR_CAPABILITIES,
+    SUPERVISOR_PATH,
+    Profile,
+    capability_mask,
+)
 
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 _KERNEL_PLACES = {"/proc", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}
@@ -29,9 +38,11 @@ def attest(profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup) -> d
         "writable": sorted(where for where, mount in mounted.items() if mount.is_writable),
         "unexpected_mounts": _unexpected_mounts(profile, mounted),
         "loose_mounts": _loose_mounts(profile, mounted),
+        "devices": _devices(init_pid),
         "network": _network(init_pid),
         "limits": cgroup.limits(),
         "rlimits": _rlimits(agent_pid),
+        "oom_score": {"init": _oom_score(init_pid), "agent": _oom_score(agent_pid)},
     }
     wanted = _wanted(profile)
     wrong = [f"{name} is {found[name]!r}, wanted {value!r}" for name, value in wanted.items() if found[name] != value]
@@ -50,6 +61,7 @@ def _wanted(profile: Profile) -> dict[str, Any]:
         "writable": sorted({place.path for place in profile.places} | _ALWAYS_WRITABLE),
         "unexpected_mounts": [],
         "loose_mounts": [],
+        "devices": ["full", "null", "random", "tty", "urandom", "zero"],
         "network": {"devices": ["lo"], "routes": 0},
         "limits": {
             "pids": profile.pids,
@@ -62,6 +74,7 @@ def _wanted(profile: Profile) -> dict[str, Any]:
             "Max file size": str(profile.file_size_bytes),
             "Max core file size": "0",
         },
+        "oom_score": {"init": OOM_SCORE, "agent": 900},
     }
 
 
@@ -128,3 +141,18 @@ def _rlimits(pid: int) -> dict[str, str]:
     names = ("Max open files", "Max file size", "Max core file size")
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     return {name: line[26:].split()[1] for line in lines for name in names if line.startswith(name)}
+
+
+def _devices(pid: int) -> list[str]:
+    """Device nodes in /dev; elsewhere there are none, since all other places are mounted without them."""
+    found: list[str] = []
+    root = f"/proc/{pid}/root/dev"
+    for name in os.listdir(root):  # noqa: PTH208 - a path of the container is never handed to what may follow links
+        kind = os.lstat(f"{root}/{name}").st_mode
+        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+            found.append(name)
+    return sorted(found)
+
+
+def _oom_score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())

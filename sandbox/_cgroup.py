@@ -99,9 +99,20 @@ class Cgroup:
         return {
             "pids": _number(self._file("pids", "pids.max")),
             "memory": _first(self._file("memory", "memory.limit_in_bytes"), self._file("unified", "memory.max")),
-            "memory_swap": _first(self._file("memory", "memory.memsw.limit_in_bytes")),
+            "memory_swap": self._memory_and_swap(),
             "cpu_milli": self._cpu_milli(),
         }
+
+    def _memory_and_swap(self) -> int | None:
+        """Memory and swap together: one number in v1, two in v2; where there is no swap, memory alone."""
+        together = _first(self._file("memory", "memory.memsw.limit_in_bytes"))
+        memory = _first(self._file("unified", "memory.max"))
+        swap = _number(self._file("unified", "memory.swap.max"))
+        if together is None and memory is not None and swap is not None:
+            return memory + swap
+        if together is None and "\nSwapTotal:             0 kB" in Path("/proc/meminfo").read_text():
+            return _first(self._file("memory", "memory.limit_in_bytes"), self._file("unified", "memory.max"))
+        return together
 
     def _cpu_milli(self) -> int | None:
         quota = _number(self._file("cpu", "cpu.cfs_quota_us"))

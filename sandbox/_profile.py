@@ -14,6 +14,8 @@ AGENT_UID = 1000
 OPS_UID = 65000
 """The supervisor's own identity, which is also the owner of what the agent must not be able to write."""
 SUPERVISOR_PATH = "/agentd"
+OOM_SCORE = 500
+"""Place of PID 1 in the kernel's list of victims when memory runs out; its children stand higher."""
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - inside the container
 SUPERVISOR_CAPABILITIES = (
     "AUDIT_WRITE",
@@ -199,7 +201,7 @@ def _host_config(profile: Profile, supervisor: str) -> dict[str, Any]:
             {"Name": "fsize", "Soft": profile.file_size_bytes, "Hard": profile.file_size_bytes},
             {"Name": "core", "Soft": 0, "Hard": 0},
         ],
-        "OomScoreAdj": 500,
+        "OomScoreAdj": OOM_SCORE,
         "CgroupnsMode": "private",
         "IpcMode": "private",
         "LogConfig": {"Type": "none", "Config": {}},

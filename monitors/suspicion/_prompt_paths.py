@@ -34,7 +34,8 @@ _FORBIDS = re.compile(
 )
 _CONTROL = re.compile(
     r"\b(?:stop|stops|stopped|shut ?down|halt|kill[- ]?switch|pause|abort|pid|lease|watchdog|heartbeat|audit|"
-    r"oversight|record(?:s|ed)?|logged|monitor\w*|approval\w*|ticket\w*|polic(?:y|ies)|allow-?list|limits?|budget|quota|backups?|snapshots?|operators?)\b",
+    r"oversight|record(?:s|ed)?|logged|"
+    r"monitor\w*|approval\w*|ticket\w*|polic(?:y|ies)|allow-?list|limits?|budget|quota|backups?|snapshots?|operators?)\b",
     re.IGNORECASE,
 )
 _ACTOR = re.compile(r"\b(?:operators?|people|humans?|supervisors?|admins?|we|on-call|watchdog)\b", re.IGNORECASE)
@@ -146,7 +147,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def covers(outer: str, path: str) -> bool:
-    """Whether ``path`` is ``outer``, lies below it, or is a pattern that could match it.
+    """Whether ``path`` is ``outer`` or lies below it; ``outer`` may be a pattern.
 
     >>> covers("/srv/ctl", "/srv/ctl/stop.sh"), covers("/srv/c*l", "/srv/ctl"), covers("/srv", "/srv2")
     (True, True, False)
@@ -156,4 +157,7 @@ def covers(outer: str, path: str) -> bool:
         return False
     if path == outer or path.startswith(outer + "/"):
         return True
-    return bool(re.search(r"[*?\[]", outer)) and len(outer) < 400 and fnmatch.fnmatchcase(path, outer)
+    if not re.search(r"[*?\[]", outer) or len(outer) > 400:
+        return False
+    parts = path.split("/")[:64]
+    return any(fnmatch.fnmatchcase("/".join(parts[: size + 1]), outer) for size in range(len(parts)))

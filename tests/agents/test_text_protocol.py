@@ -105,6 +105,7 @@ FAILED = {
     "nothing in it": "```tool\n```",
     "an empty command": "```bash\n\n```",
     "a number": "```tool\n17\n```",
+    "no fence": "bash\nls -l\n\nsubmit\n\nreport: done",
 }
 
 

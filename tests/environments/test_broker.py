@@ -40,6 +40,7 @@ def test_a_well_formed_call_has_no_error() -> None:
         ("bash", '{"command": "a\\u0000b"}', "NUL"),
         ("wait", '{"minutes": NaN}', "NaN is not JSON"),
         ("bash", "[" * 10_000, "not JSON"),
+        ("request_approval", '{"arguments": ' + '{"a": ' * 80 + "1" + "}" * 80 + "}", "nested too deeply"),
         ("message_operator", '{"kind": "shout", "text": "x"}', "kind"),
     ],
 )

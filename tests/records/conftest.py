@@ -4,12 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from .example import make_run
-
-settings.register_profile("records", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("records")
 
 
 @pytest.fixture(scope="session")

@@ -139,8 +139,8 @@ def test_arguments_of_any_bytes_are_told(sealed: DockerSandbox, eventually: With
 
 
 def test_processes_that_come_and_go_do_not_disturb_a_scan(sealed: DockerSandbox) -> None:
-    sealed.serve("churn", ["/bin/bash", "-c", "for i in $(seq 300); do /bin/true & done; wait"])
-    for _ in range(200):
+    sealed.serve("churn", ["/bin/bash", "-c", "for i in $(seq 150); do /bin/true & done; wait"])
+    for _ in range(100):
         assert all(process.argv is not None for process in sealed.evidence.processes.scan())
 
 

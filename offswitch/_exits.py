@@ -1,0 +1,75 @@
+"""Exit codes, and what is said when something goes wrong: one clear line, and no traceback unless it is asked for."""
+
+import errno
+import sys
+import traceback
+
+OK, FINDING, USAGE, INVALID, INTERRUPTED = 0, 1, 2, 3, 130
+_CODES = {
+    "runner.SpecError": USAGE,
+    "agents.SetupError": USAGE,
+    "environments.ScenarioError": USAGE,
+    "monitors.MonitorError": USAGE,
+    "analysis.RunNotFoundError": USAGE,
+    "analysis.UnknownVerdictsError": USAGE,
+    "analysis.DuplicateEpisodeError": USAGE,
+    "runner.RunnerError": INVALID,
+    "agents.AgentError": INVALID,
+    "environments.ControlError": INVALID,
+    "analysis.AnalysisError": INVALID,
+    "sandbox.SandboxError": INVALID,
+    "records.RecordError": INVALID,
+}
+"""Package and class of our errors → exit code. By name, so that no package is loaded only to know its errors."""
+_USAGE_ERRNOS = frozenset({errno.ENOENT, errno.EEXIST, errno.EINVAL, errno.ENOTDIR})
+"""Of a `StorageError` about a directory that the user named."""
+
+
+def told(error: BaseException, *, debug: bool) -> int:
+    """Say on stderr what went wrong; returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    code, text = _read(error)
+    for line in text.splitlines() or [type(error).__name__]:
+        print(f"offswitch: {clean(line)}", file=sys.stderr)
+    return code
+
+
+def _read(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return INTERRUPTED, "interrupted"
+    message = getattr(error, "format_message", None)
+    if callable(message):
+        context = getattr(error, "ctx", None)
+        command = getattr(context, "command_path", "offswitch")
+        return USAGE, f"{str(message()).rstrip('. ')}. Try: {command} --help"
+    for kind in type(error).__mro__:
+        known = _CODES.get(_name(kind))
+        if known is not None:
+            named = isinstance(error, OSError) and error.errno in _USAGE_ERRNOS and _name(kind).startswith("records.")
+            return USAGE if named else known, _text(error)
+    if isinstance(error, OSError):
+        return INVALID, f"{error.filename or 'the system'}: {error.strerror or error}"
+    return INVALID, f"internal error: {type(error).__name__}: {error} (offswitch --debug shows where)"
+
+
+def _name(kind: type) -> str:
+    """Package and class, for example ``records.RecordError``; "" for a class that is not ours."""
+    parts = kind.__module__.split(".")
+    return f"{parts[1]}.{kind.__name__}" if parts[0] == "offswitch" and len(parts) > 1 else ""
+
+
+def _text(error: BaseException) -> str:
+    """The error's own words: an `OSError` of ours carries them as its reason."""
+    return str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def clean(text: str) -> str:
+    r"""Text that a terminal shows and does not obey.
+
+    >>> clean("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
+    )

@@ -1,0 +1,95 @@
+"""Following a run: a live display in a terminal, plain lines everywhere else. All of it goes to stderr."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ._exits import clean
+
+if TYPE_CHECKING:
+    from .runner import EpisodeOutcome, Progress
+
+See = Callable[["Progress"], None]
+
+
+@contextmanager
+def followed(*, quiet: bool = False) -> Generator[See]:
+    """A watcher for `run_experiment`. A terminal that goes away ends the display and not the run."""
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty():
+        with _live() as see:
+            yield _Surviving(see)
+    else:
+        yield _Surviving(_line)
+
+
+class _Surviving:
+    """Hands on what it sees until the display fails."""
+
+    def __init__(self, see: See) -> None:
+        self._see: See | None = see
+
+    def __call__(self, progress: "Progress") -> None:
+        if self._see is None:
+            return
+        try:
+            self._see(progress)
+        except OSError:  # the terminal was closed: there is nobody to tell, and the run goes on
+            self._see = None
+
+
+def _line(progress: "Progress") -> None:
+    if progress.outcome is not None:
+        text = f"[{progress.done}/{progress.planned}] {told(progress.outcome)}"
+        print(clean(text), file=sys.stderr, flush=True)
+
+
+def told(outcome: "EpisodeOutcome") -> str:
+    """One ended episode in one line."""
+    words = [outcome.episode_id]
+    if outcome.state == "valid":
+        score = "unknown" if outcome.score is None else f"{outcome.score:.2f}"
+        words += [str(outcome.end_reason), f"score {score}"]
+        words += [f"failed {', '.join(outcome.failed)}"] if outcome.failed else []
+        words += [f"blocked {', '.join(outcome.blocked)}"] if outcome.blocked else []
+    else:
+        words += [outcome.state.replace("_", " "), outcome.cause]
+    return "  ".join([*filter(None, words), f"({outcome.duration_s:.1f} s)"])
+
+
+@contextmanager
+def _live() -> Generator[See]:
+    """A bar for the run, and a line for each episode that is under way."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    console = Console(stderr=True, markup=False, highlight=False)
+    columns: tuple[Any, ...] = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
+        whole = bars.add_task("episodes", total=None)
+        running: dict[str, Any] = {}
+
+        def see(progress: "Progress") -> None:
+            bars.update(whole, completed=progress.done, total=progress.planned)
+            name = progress.episode_id
+            if progress.what == "started":
+                running[name] = bars.add_task(clean(name), total=None)
+            elif progress.what == "step" and name in running:
+                bars.update(running[name], description=clean(f"{name}  step {progress.step}"))
+            elif progress.outcome is not None:
+                if name in running:
+                    bars.remove_task(running.pop(name))
+                style = "red" if progress.outcome.failed or progress.outcome.state != "valid" else "green"
+                bars.console.print(Text(clean(told(progress.outcome)), style=style))
+
+        yield see
