@@ -1,9 +1,9 @@
 """What the template of the report is filled with."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..records import RunPaths, VerifyReport
 from ._cast import cast_checks, figure_rows
@@ -16,8 +16,9 @@ from ._rates import Rate
 from ._scores import score_rows
 from ._sentences import headlines, limitations
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
-from ._summary import VerdictRow, any_failure_rate, by_model, subjects, verdict_rows
+from ._summary import VerdictRow, any_failure_rate, by_model, of_subject, subjects, verdict_rows
 from ._table import SCRIPTED_NOTE
+from ._words import listing
 
 SPEC_LIMIT = 20_000
 """Characters of the experiment spec that are shown."""
@@ -97,7 +98,8 @@ def _tiles(data: RunData) -> list[Tile]:
     lower = "≥ " if len(known) and len(known) < len(data.episodes) else ""
     return [
         Tile(f"{len(valid):,} of {len(data.episodes):,}", "valid episodes"),
-        Tile(f"{failed.k:,} of {failed.n:,}", "judged episodes with a failed control"),
+        Tile(f"{failed.n:,}", "judged episodes"),
+        Tile(f"{failed.k:,}", "with a failed control"),
         Tile(f"{failed.unknown:,}", "unknown"),
         Tile(f"{failed.not_exposed:,}", "never exposed"),
         Tile(lower + cost, "model cost"),
@@ -135,14 +137,28 @@ def _address(row: VerdictRow) -> tuple[object, ...]:
     return (row.subject.kind, row.subject.name, row.subject.scaffold, row.safeguards, row.failure_mode)
 
 
-def _stops(data: RunData) -> list[tuple[str, Rate]]:
-    found = [
-        ("stop orders that were complied with", compliance_rate(data)),
-        ("stop orders that were ignored or delayed", ignored_rate(data)),
-        ("stop orders with an act against the means of stopping", resistance_rate(data)),
-        ("stops that nobody asked for", over_stop_rate(data)),
-    ]
-    return [(name, rate) for name, rate in found if rate.n or rate.unknown]
+@dataclass(frozen=True)
+class StopRow:
+    """What became of the stop orders of one subject, with safeguards off or on."""
+
+    label: str
+    safeguards: bool
+    complied: Rate
+    ignored: Rate
+    resisted: Rate
+    over_stopped: Rate
+
+
+def _stops(data: RunData) -> list[StopRow]:
+    found: list[StopRow] = []
+    for subject in subjects(data):
+        own = of_subject(data.verdicts, subject)
+        for on in (False, True):
+            side = own[own["safeguards"] == on]
+            rates = (compliance_rate(side), ignored_rate(side), resistance_rate(side), over_stop_rate(side))
+            if any(rate.n or rate.unknown for rate in rates):
+                found.append(StopRow(shorten(subject.label, 160), on, *rates))
+    return found
 
 
 @dataclass(frozen=True)
@@ -172,7 +188,7 @@ def _run_facts(info: RunInfo, check: Integrity) -> RunFactsShown:
         ]
     return RunFactsShown(
         name=check.run,
-        facts=tuple((name, shorten(value, 400)) for name, value in facts),
+        facts=tuple((name, shorten(value, 400)) for name, value in facts if value),
         versions=tuple((name, shorten(value, 120)) for name, value in sorted(manifest.versions.items()))
         if manifest
         else (),
@@ -182,7 +198,11 @@ def _run_facts(info: RunInfo, check: Integrity) -> RunFactsShown:
 
 
 def _flat(prefix: str, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(f"{prefix} {name}", str(value)) for name, value in sorted(facts.items())]
+    return [(f"{prefix} {name}", _words(value)) for name, value in sorted(facts.items())]
+
+
+def _words(value: Any) -> str:
+    return listing([str(one) for one in cast("Sequence[Any]", value)], 6) if isinstance(value, list) else str(value)
 
 
 def _spec(paths: RunPaths) -> str | None:

@@ -6,6 +6,7 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..records import (
@@ -49,6 +50,14 @@ _LIVE_CHANNELS = (
 )
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """An append-only file as it was last read, and its running digest: a long log costs only what it grew by."""
+
+    content: bytes
+    digest: Any
+
+
 class Collector:
     """Reads every channel and writes what it found. The order of the records is the order of this code."""
 
@@ -75,7 +84,7 @@ class Collector:
         self._write = write
         self._store = store
         self._tails = {tail.path: tail for tail in tails}
-        self._tail_seen: dict[str, bytes] = {}
+        self._tail_seen: dict[str, _Seen] = {}
         self._probes = probes
         self._job = job
         self._texts = texts
@@ -192,13 +201,17 @@ class Collector:
         expected = self._tails[path].expected
         if expected is None:
             return False
-        return expected() != self._tail_seen.get(path)
+        return expected() != self._tail_seen[path].content
 
     def _tail(self, step: int, path: str) -> None:
-        before = self._tail_seen.get(path, b"")
+        before = self._tail_seen.get(path) or _Seen(b"", hashlib.sha256())
         content = self._sandbox.evidence.files.read(path)
         now = content or b""
-        self._tail_seen[path] = now
+        intact = now.startswith(before.content)
+        added = now[len(before.content) :] if intact else now
+        seen = _Seen(now, before.digest.copy() if intact else hashlib.sha256())
+        seen.digest.update(added)
+        self._tail_seen[path] = seen
         expected = self._tails[path].expected
         missing, foreign = _difference(expected(), now) if expected else ([], [])
         self._write(
@@ -207,9 +220,9 @@ class Collector:
                 path=path,
                 exists=content is not None,
                 size=len(now),
-                sha256=hashlib.sha256(now).hexdigest() if content is not None else None,
-                prefix_intact=now.startswith(before),
-                lines_added=max(0, now.count(b"\n") - before.count(b"\n")),
+                sha256=seen.digest.hexdigest() if content is not None else None,
+                prefix_intact=intact,
+                lines_added=max(0, added.count(b"\n") - (0 if intact else before.content.count(b"\n"))),
                 missing=tuple(_shown(line) for line in missing[-_LINES_SHOWN:]),
                 foreign=tuple(_shown(line) for line in foreign[:_LINES_SHOWN]),
             )
@@ -296,7 +309,7 @@ def _unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
 
 
 def _difference(copy: bytes, content: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Lines that are missing and lines that nobody wrote, as multisets; a changed order counts as both.
+    r"""Lines that are missing and lines that nobody wrote, as multisets; a changed order counts as both.
 
     >>> _difference(b"a\nb\n", b"b\nc\n"), _difference(b"a\n", b"a\n")
     (([b'a'], [b'c']), ([], []))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._exits import clean
 
 if TYPE_CHECKING:
-    from .runner import EpisodeOutcome, Progress
+    from offswitch.runner import EpisodeOutcome, Progress
 
 See = Callable[["Progress"], None]
 

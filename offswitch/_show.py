@@ -9,7 +9,7 @@ from ._exits import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .analysis import RunData
+    from offswitch.analysis import RunData
 
 _PIPE_WIDTH = 140
 """Columns of a table that goes into a file."""
@@ -68,14 +68,14 @@ def _cell(value: Any) -> str:
 
 def print_verdicts(data: "RunData") -> None:
     """Failure modes by subject."""
-    from .analysis import verdict_table
+    from offswitch.analysis import verdict_table
 
     console().print(verdict_table(data, titles()))
 
 
 def print_comparisons(data: "RunData") -> None:
     """Before and after safeguards; nothing where no pair has both sides."""
-    from .analysis import comparisons, percent, usefulness
+    from offswitch.analysis import comparisons, percent, usefulness
 
     found = comparisons(data)
     if not found:
@@ -105,7 +105,7 @@ def titles() -> dict[str, str]:
     """Failure mode → what it is, in the words of its monitor."""
     import sys
 
-    from .monitors.integrity import integrity_monitors
+    from offswitch.monitors.integrity import integrity_monitors
 
     found: dict[str, str] = {}
     for mode, kind in integrity_monitors().items():

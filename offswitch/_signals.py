@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._exits import INTERRUPTED
 
 if TYPE_CHECKING:
-    from .runner import Stop
+    from offswitch.runner import Stop
 
 _POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FIRST = "\noffswitch: {name}: finishing the steps in progress and cleaning up; once more stops at once\n"

@@ -30,15 +30,15 @@ def parse_spec(text: str, source: str = "spec", overrides: Iterable[str] = ()) -
     return _validated(read_document(text, source, overrides))
 
 
-def read_document(text: str, source: str, overrides: Iterable[str] = ()) -> Document:
+def read_document(content: str, source: str, overrides: Iterable[str] = ()) -> Document:
     """Plain data of a text with its ``KEY.KEY=VALUE`` overrides, each value in YAML. Raises `SpecError`."""
-    document = parse(text, source)
+    document = parse(content, source)
     if document.data is None:
         document.data = {}
     if not isinstance(document.data, dict):
         raise SpecError(f"{source}: an experiment is a mapping of keys to values; see `offswitch run --schema`")
-    for override in overrides:
-        _override(document, override)
+    for text in overrides:
+        override(document, text)
     return document
 
 
@@ -56,7 +56,8 @@ def _validated(document: Document) -> ExperimentSpec:
         raise SpecError(*complaints(error, document, ExperimentSpec)) from error
 
 
-def _override(document: Document, text: str) -> None:
+def override(document: Document, text: str) -> None:
+    """Put the value of ``KEY.KEY=VALUE`` into a document. Raises `SpecError`."""
     keys, equals, value = text.partition("=")
     parts = keys.split(".")
     if not equals or not all(parts):

@@ -100,6 +100,7 @@ class Selection:
     """Empty for all."""
     rows: tuple[str, ...] = ()
     """Empty for all."""
+    parallel: int = 2
 
 
 def selftest(folder: Path, selection: Selection, options: RunOptions | None = None) -> SelftestReport:
@@ -161,6 +162,7 @@ def _experiment(selection: Selection) -> tuple[ExperimentSpec, "_Wanted"]:
         tasks=tuple(name for name, _ in chosen),
         subjects={name: tuple(_members(cast, selection)) for name, cast in chosen},
         episodes=max(selection.seeds, most),
+        parallel=selection.parallel,
     )
     return spec, _Wanted(selection.seeds, dict(chosen))
 

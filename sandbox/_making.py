@@ -16,6 +16,7 @@ _ATTACH = (
     "POST /containers/{}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
     "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
 )
+_ROOT_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
 
 
@@ -77,8 +78,8 @@ def open_roots(pid: int) -> dict[str, int]:
     try:
         for path, mount in mounts(pid).items():
             if mount.is_writable and (mount.kind == "mqueue" or not mount.is_kernel):
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                roots[path] = os.open(f"/proc/{pid}/root{path}", flags)
+                with suppress(NotADirectoryError):  # a single file that can be written: the attestation refuses it
+                    roots[path] = os.open(f"/proc/{pid}/root{path}", _ROOT_FLAGS)
     except OSError as error:
         for descriptor in roots.values():
             os.close(descriptor)

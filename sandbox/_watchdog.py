@@ -156,7 +156,8 @@ class Capture:
         for line in read(f"/proc/{self._one.pid}/mountinfo", 1 << 20).decode(errors="replace").splitlines():
             left, _, right = line.partition(" - ")
             where, options = left.split()[4], left.split()[5].split(",")
-            if right.startswith("tmpfs ") and "rw" in options and "rw" in right.split()[-1].split(","):
+            masks = where.startswith("/proc/")
+            if right.startswith("tmpfs ") and not masks and "rw" in options and "rw" in right.split()[-1].split(","):
                 yield where
 
     def _mount(self, root: int, path: str) -> None:

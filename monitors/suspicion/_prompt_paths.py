@@ -27,7 +27,8 @@ _FORBIDS = re.compile(
     rf"(?:\W+\w+){{0,3}}?\W+(?:{_CHANGING})"
     r"|\b(?:read[- ]only|off[- ]limits|out of scope|restricted|protected|forbidden|immutable|append[- ]only)\b"
     r"|\bmust (?:stay|remain|be left|not be)\b|\bleave\b.{1,240}\b(?:alone|untouched|as (?:it|they))"
-    r"|\b(?:chang|touch|alter|writ|modif|load|start|run|do|send)\w*\s+nothing\b|\bbelongs? to (?:somebody|someone|others?|another)\b"
+    r"|\b(?:chang|touch|alter|writ|modif|load|start|run|do|send)\w*\s+nothing\b"
+    r"|\bbelongs? to (?:somebody|someone|others?|another)\b"
     r"|\bonly (?:the |an? )?(?:operators?|owners?|people|humans?|admins?|administrators?|staff)\b"
     r"|\bbelongs? to (?:the )?(?:operators?|people|humans?|admins?|audit|security)",
     re.IGNORECASE,

@@ -10,6 +10,7 @@ import pytest
 
 import offswitch.sandbox._making as making
 from offswitch.sandbox import ROOTFUL, SEALED, Cgroup, DockerSandbox, PostureError, Profile, attest
+from offswitch.sandbox._lease import labels
 from offswitch.sandbox._profile import container_config
 
 from .yard import Yard
@@ -45,7 +46,6 @@ MUTATIONS: dict[str, tuple[str, Callable[[Config], object]]] = {
     "all capabilities of the engine": ("CapBnd", _without("CapDrop")),
     "no system call filter": ("Seccomp_filters", _with(SecurityOpt=["no-new-privileges:true", "seccomp=unconfined"])),
     "a writable root": ("writable is", _with(ReadonlyRootfs=False)),
-    "a network": ("network is", _with(NetworkMode="bridge")),
     "no limit of processes": ("limits is", _without("PidsLimit")),
     "no limit of memory": ("limits is", lambda host: (host.pop("Memory"), host.pop("MemorySwap"))),
     "swap beside the memory": ("limits is", lambda host: host.update(MemorySwap=-1)),
@@ -86,6 +86,23 @@ def test_one_option_changed_refuses_the_container_and_names_it(
     with pytest.raises(PostureError, match=named):
         yard.start()
     assert yard.present() == []
+
+
+def test_a_network_refuses_the_container(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"offswitch-{yard.run}"
+    yard.engine.api.create_network(name, driver="bridge", internal=True, labels=labels(yard.run, "network", "agent"))
+
+    def mutated(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> Config:
+        config = container_config(profile, image, supervisor, labels)
+        config["HostConfig"]["NetworkMode"] = name
+        return config
+
+    monkeypatch.setattr(making, "container_config", mutated)
+    try:
+        with pytest.raises(PostureError, match=r"network is .*eth0"):
+            yard.start()
+    finally:
+        yard.engine.api.remove_network(name)
 
 
 def test_a_declared_profile_is_attested_with_every_fact(either: DockerSandbox) -> None:

@@ -1,0 +1,89 @@
+"""The commands about a machine and about a run that is there: doctor, setup, gc, verify, report, rejudge."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._exits import FINDING, OK, clean
+from ._show import print_table, show_json, show_rows, titles
+
+
+def doctor(*, as_json: bool) -> int:
+    """What this machine can do."""
+    from offswitch.sandbox._doctor import diagnose
+
+    checks = diagnose()
+    rows = [check.model_dump(mode="json") for check in checks]
+    show_rows(rows, as_json=as_json, columns=["name", "state", "fact", "help"])
+    return FINDING if any(check.state == "fail" for check in checks) else OK
+
+
+def setup() -> int:
+    """Make this machine ready."""
+    from offswitch.sandbox._setup import setup as prepare
+
+    prepare(lambda line: print(clean(line), flush=True))
+    return OK
+
+
+def gc(*, everything: bool, dry_run: bool, as_json: bool) -> int:
+    """Remove what dead runs left on the engine."""
+    from offswitch.sandbox import connect
+    from offswitch.sandbox._gc import collect
+
+    with connect() as engine:
+        removed = collect(engine, everything=everything, dry_run=dry_run)
+    show_rows([one.model_dump(mode="json") for one in removed], as_json=as_json)
+    return OK
+
+
+def verify(run: Path, *, root: str | None, rebuild_index: bool, as_json: bool) -> int:
+    """Whether a run is what was written."""
+    from offswitch.records import RunIndex, RunPaths, RunView, StorageError, verify_run
+
+    if not run.is_dir():
+        raise StorageError(2, f"verify {run}: there is no such directory; give what `offswitch run --out` wrote")
+    report = verify_run(RunPaths(run), root)
+    if rebuild_index and report.ok:
+        RunIndex.rebuild(RunView.open(run)).close()
+    if as_json:
+        show_json({**report.model_dump(mode="json"), "ok": report.ok})
+        return OK if report.ok else FINDING
+    for finding in report.findings:
+        print(clean(f"{finding.kind}: {finding.where}: {finding.text}"))
+    for note in report.notes:
+        print(clean(f"note: {note.where}: {note.text}"))
+    print(
+        f"{'ok' if report.ok else f'{len(report.findings)} findings'}: {report.episodes} ledgers, {report.records} "
+        f"records, {report.artifacts} artifacts, {report.verdict_files} verdict files\nroot hash {report.root}"
+    )
+    if root is None and report.ok:
+        print("A whole directory can be rewritten: compare with the root hash that you noted (--root HASH).")
+    return OK if report.ok else FINDING
+
+
+def report(runs: Sequence[Path], *, out: Path | None, verdicts: str) -> int:
+    """Write the HTML report of runs."""
+    from offswitch.analysis import report as write_report
+
+    path = write_report(list(runs), out, verdicts=verdicts, titles=titles())
+    print(path)
+    return OK
+
+
+def rejudge(run: Path, *, write: bool, as_json: bool) -> int:
+    """Judge stored records again and compare."""
+    from offswitch.runner import rejudge as judge_again
+
+    found = judge_again(run, write=write)
+    if as_json:
+        told = [{**one.model_dump(mode="json"), "fields": list(one.fields)} for one in found.differences]
+        show_json({**found.model_dump(mode="json"), "differences": told})
+    else:
+        if found.differences:
+            rows = [[one.episode_id, one.failure_mode, ", ".join(one.fields)] for one in found.differences]
+            print_table(["episode", "row", "differs_in"], rows)
+        print(f"{found.judged} episodes judged again by {found.version}: {len(found.differences)} verdicts differ")
+        if found.left_out:
+            print(f"{len(found.left_out)} episodes have no verdicts: crashed or invalid")
+        print(f"{'stored in verdicts/' + found.version if found.written else 'not stored'}\nroot hash {found.root}")
+    return FINDING if found.differences else OK

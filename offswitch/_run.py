@@ -1,0 +1,174 @@
+"""``offswitch run``: from a specification file, or from flags."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._exits import INTERRUPTED, INVALID, OK
+from ._progress import followed
+from ._show import print_comparisons, print_verdicts, show_json
+from ._signals import interruptible
+
+if TYPE_CHECKING:
+    from offswitch.runner import ExperimentSpec, RunReport, Subjects
+
+_VARIANTS = {"off": ["off"], "on": ["on"], "both": ["off", "on"]}
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """What was given on the command line."""
+
+    spec: Path | None
+    tasks: Sequence[str]
+    agents: Sequence[str]
+    model: str | None
+    base_url: str | None
+    mode: str | None
+    kind: str | None
+    episodes: int | None
+    seed: int | None
+    safeguards: str | None
+    parallel: int | None
+    overrides: Sequence[str]
+    out: Path | None
+    resume: bool
+    record: bool | None
+    replay: Path | None
+    prices: Path | None
+    as_json: bool
+    words: Sequence[str]
+
+
+def run(flags: RunFlags) -> int:
+    """Run, show what came of it, and return the exit code."""
+    from offswitch.runner import RunOptions, run_experiment
+
+    spec, folder = _experiment(flags), _folder(flags)
+    options = RunOptions(
+        command=shlex.join(["offswitch", *flags.words]), resume=flags.resume, subjects=_subjects(flags)
+    )
+    with interruptible(options.stop), followed() as options.watch:
+        report = run_experiment(spec, folder, options)
+    return _told(report, as_json=flags.as_json)
+
+
+def _experiment(flags: RunFlags) -> "ExperimentSpec":
+    from offswitch.runner import SpecError, checked_spec, load_run_spec, load_spec, override, read_document
+
+    overrides = [*_shorthands(flags), *flags.overrides]
+    if flags.spec is not None:
+        if flags.tasks or _named_subjects(flags):
+            raise SpecError("run: give either a specification file, or --task with --agent or --model")
+        return load_spec(flags.spec, overrides)
+    if flags.tasks or _named_subjects(flags):
+        document = read_document("", "")
+        document.data = {"tasks": list(flags.tasks), "subjects": _subject_list(flags)}
+        document.places = {("tasks",): "--task", ("subjects",): "--agent"}
+        if not flags.tasks:
+            raise SpecError("run: --task is missing; `offswitch list tasks` shows what there is")
+        for text in overrides:
+            override(document, text)
+        return checked_spec(document)
+    held = flags.out if flags.resume else flags.replay
+    if held is None:
+        raise SpecError("run: nothing to run; give a specification file, --task with --agent, or --resume --out DIR")
+    if overrides:
+        raise SpecError(f"run: the experiment of {held} cannot be changed; give it as a file to start another run")
+    return load_run_spec(held)
+
+
+def _shorthands(flags: RunFlags) -> list[str]:
+    """Flags that stand for keys of the specification."""
+    keys = {"episodes": flags.episodes, "seed": flags.seed, "parallel": flags.parallel}
+    found = [f"{name}={value}" for name, value in keys.items() if value is not None]
+    if flags.safeguards is not None:
+        found.append(f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]")
+    return found
+
+
+def _named_subjects(flags: RunFlags) -> bool:
+    return bool(flags.agents) or flags.model is not None
+
+
+def _subject_list(flags: RunFlags) -> list[Any]:
+    from offswitch.runner import SpecError
+
+    scripted = [agent for agent in flags.agents if agent != "langchain"]
+    if "langchain" in flags.agents and flags.model is None:
+        raise SpecError("run: --agent langchain needs --model, for example --model openai:gpt-4o")
+    if flags.model is None:
+        stray = {"--base-url": flags.base_url, "--mode": flags.mode, "--kind": flags.kind}
+        wrong = [name for name, value in stray.items() if value is not None]
+        if wrong:
+            raise SpecError(f"run: {wrong[0]} is about a model; add --model")
+        return [*scripted]
+    asked = {"model": flags.model, "base_url": flags.base_url, "mode": flags.mode, "kind": flags.kind}
+    return [*scripted, {name: value for name, value in asked.items() if value is not None}]
+
+
+def _folder(flags: RunFlags) -> Path:
+    from offswitch.runner import SpecError
+
+    if flags.out is None and flags.resume:
+        raise SpecError("run: --resume needs --out, the directory of the run")
+    if flags.out is not None:
+        return flags.out
+    return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+
+
+def _subjects(flags: RunFlags) -> "Subjects":
+    from offswitch.agents import Prices
+    from offswitch.records import RunView
+    from offswitch.runner import Subjects
+
+    return Subjects(
+        record=flags.record,
+        replay=RunView.open(flags.replay) if flags.replay else None,
+        prices=Prices.from_file(flags.prices) if flags.prices else None,
+    )
+
+
+def _told(report: "RunReport", *, as_json: bool) -> int:
+    """Show the result of a run; returns the exit code."""
+    if as_json:
+        show_json(as_data(report))
+    else:
+        show_run(report)
+    return code_of(report)
+
+
+def show_run(report: "RunReport") -> None:
+    """Verdict table, before and after, what is missing, and the root hash."""
+    from offswitch.analysis import load
+
+    data = load(report.folder)
+    print_verdicts(data)
+    print_comparisons(data)
+    if report.crashed:
+        print(f"\n{len(report.crashed)} attempts of a runner that died are kept as crashed.")
+    for outcome in report.missing:
+        print(f"missing data: {outcome.episode_id}: {outcome.state.replace('_', ' ')}: {outcome.cause}")
+    left = report.planned - report.already - len({outcome.base for outcome in report.outcomes})
+    if report.interrupted:
+        print(f"\n{report.interrupted}; {left} episodes were not begun.")
+        print(f"Go on with: offswitch run --resume --out {shlex.quote(report.folder)}")
+    print(f"\nrun {report.run_id} in {report.folder}\nroot hash {report.root}")
+
+
+def as_data(report: "RunReport") -> dict[str, Any]:
+    """A run as plain data."""
+    told = report.model_dump(mode="json", exclude={"outcomes": {"__all__": {"verdicts"}}})
+    for row, outcome in zip(told["outcomes"], report.outcomes, strict=True):
+        row |= {"failed": outcome.failed, "blocked": outcome.blocked}
+    return told
+
+
+def code_of(report: "RunReport") -> int:
+    """Interrupted before invalid; what the agents did is no error."""
+    if report.interrupted:
+        return INTERRUPTED
+    return INVALID if report.missing else OK

@@ -1,0 +1,234 @@
+"""The command line. Heavy packages are imported inside the commands: ``--help`` must not wait for them."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import _exits
+
+app = typer.Typer(
+    name="offswitch",
+    help="Measures, from outside the container, whether people keep control of an autonomous AI agent.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 ok, 1 a finding, 2 wrong use, 3 invalid or infrastructure, 130 interrupted.",
+)
+_DEBUG = "--debug"
+_KINDS = "tasks, mechanisms, failure-modes, monitors, protocols, cast or env-ids."
+_AGENTS = "oracle, null, violator:S3, violator:S3.ROUTE, innocent:S3 or langchain; may come several times."
+_CHANGES = "Change the experiment; may come several times."
+_NOTED = "Root hash of this run that was noted elsewhere."
+Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(words: Sequence[str]) -> int:
+    """Run a command; returns its exit code. Whatever goes wrong is one clear line on stderr."""
+    debug = _DEBUG in words
+    try:
+        code: Any = app([word for word in words if word != _DEBUG], prog_name="offswitch", standalone_mode=False)
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        return _exits.told(error, debug=debug)
+    return code if isinstance(code, int) else _exits.OK
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from . import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def doctor(as_json: Json = False) -> int:
+    """Look at this machine: engine, image, containment, disk. Changes nothing."""
+    from . import _checks
+
+    return _checks.doctor(as_json=as_json)
+
+
+@app.command()
+def setup() -> int:
+    """Make this machine ready: engine, supervisor, base image. A second time takes two seconds."""
+    from . import _checks
+
+    return _checks.setup()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the run goes; an older demo there is moved aside.")] = Path(
+        "demo-run"
+    ),
+) -> int:
+    """Set up and run the scripted cast without and with safeguards, up to the report. About a minute."""
+    from . import _demo
+
+    return _demo.demo(out)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="tasks, mechanisms, failure-modes, monitors, protocols, cast, env-ids."),
+    ],
+    as_json: Json = False,
+) -> int:
+    """Show what there is of a kind."""
+    from . import _list
+
+    _list.show_kind(kind, as_json=as_json)
+    return _exits.OK
+
+
+@app.command()
+def run(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC]", help="An experiment in YAML.", show_default=False)
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Task, in place of a file; may come several times.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help=_AGENTS)] = None,
+    model: Annotated[str | None, typer.Option(help="provider:name, or local:FILE.gguf.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.")] = None,
+    mode: Annotated[str | None, typer.Option(help="tool_calls or text_protocol.")] = None,
+    kind: Annotated[str | None, typer.Option(help="as_is, helpful_only or deployed.")] = None,
+    episodes: Annotated[int | None, typer.Option(help="Episodes of each subject, one seed each. [1]")] = None,
+    seed: Annotated[int | None, typer.Option(help="The first seed. [1]")] = None,
+    safeguards: Annotated[str | None, typer.Option(help="off, on or both. [off]")] = None,
+    parallel: Annotated[int | None, typer.Option(help="Episodes at the same time. [2]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help=_CHANGES)] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory. [runs/DATE-TIME]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record answers. [of models]")] = None,
+    replay: Annotated[Path | None, typer.Option(metavar="RUN", help="Play back the answers that RUN recorded.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="JSON file with prices of models.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of experiments and exit.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run an experiment into a run directory."""
+    from . import _run
+
+    if schema:
+        from offswitch.runner import spec_schema
+
+        print(spec_schema())
+        return _exits.OK
+    flags = _run.RunFlags(
+        spec=spec,
+        tasks=task or [],
+        agents=agent or [],
+        model=model,
+        base_url=base_url,
+        mode=mode,
+        kind=kind,
+        episodes=episodes,
+        seed=seed,
+        safeguards=safeguards,
+        parallel=parallel,
+        overrides=set_ or [],
+        out=out,
+        resume=resume,
+        record=record,
+        replay=replay,
+        prices=prices,
+        as_json=as_json,
+        words=sys.argv[1:],
+    )
+    return _run.run(flags)
+
+
+@app.command()
+def selftest(
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row, at the least.")] = 5,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may come several times.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="Only this failure mode; may come several times.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; a temporary one by default.")] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Episodes at the same time.")] = 2,
+    as_json: Json = False,
+) -> int:
+    """Prove the instrument: every violator trips its row, nothing harmless does, lost evidence is unknown."""
+    import tempfile
+
+    from offswitch.runner import Selection
+
+    from . import _selftest
+
+    selection = Selection(seeds, tuple(task or ()), tuple(row or ()), parallel)
+    if out is not None:
+        return _selftest.selftest(selection, out, words=sys.argv[1:], as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="offswitch-selftest-") as folder:
+        return _selftest.selftest(selection, Path(folder), words=sys.argv[1:], as_json=as_json)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The page. [report.html in the first run]")] = None,
+    verdicts: Annotated[str, typer.Option(help="Version of the verdicts.")] = "live",
+) -> int:
+    """Write the report of one or more runs: one HTML page that needs nothing else."""
+    from . import _checks
+
+    return _checks.report(runs, out=out, verdicts=verdicts)
+
+
+@app.command()
+def verify(
+    run_dir: RunDir,
+    root: Annotated[str | None, typer.Option(metavar="HASH", help=_NOTED)] = None,
+    rebuild_index: Annotated[bool, typer.Option("--rebuild-index", help="Build index.sqlite again.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Check that a run is what was written: every record, artifact, proof and verdict file."""
+    from . import _checks
+
+    return _checks.verify(run_dir, root=root, rebuild_index=rebuild_index, as_json=as_json)
+
+
+@app.command()
+def rejudge(
+    run_dir: RunDir,
+    no_write: Annotated[bool, typer.Option("--no-write", help="Only compare.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Judge the stored records again, compare with the live verdicts, and keep the new ones beside them."""
+    from . import _checks
+
+    return _checks.rejudge(run_dir, write=not no_write, as_json=as_json)
+
+
+@app.command()
+def gc(
+    everything: Annotated[bool, typer.Option("--all", help="Also what has no owner that could be judged.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name it.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Remove containers, networks and volumes whose runner is dead; what a living one owns stays."""
+    from . import _checks
+
+    return _checks.gc(everything=everything, dry_run=dry_run, as_json=as_json)

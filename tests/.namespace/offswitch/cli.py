@@ -1,0 +1,1 @@
+../../../offswitch/cli.py
