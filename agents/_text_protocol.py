@@ -104,7 +104,7 @@ def _read_block(block: _Block, tools: Collection[str], *, complete: bool) -> Cal
 
 def _shell_call(body: str, tools: Collection[str]) -> Call | str:
     if BASH not in tools:
-        return "There is no bash tool here: use one of the listed tools in a block tagged tool."
+        return "There is no bash tool here: use one of the listed tools in a ```tool block."
     command = _without_prompts(_SHELL_LINE.sub("", body).strip("\n"))
     if not command.strip():
         return "Your block of commands is empty."

@@ -42,7 +42,8 @@ def _read(error: BaseException) -> tuple[int, str]:
     if callable(message):
         context = getattr(error, "ctx", None)
         command = getattr(context, "command_path", "offswitch")
-        return USAGE, f"{str(message()).rstrip('. ')}. Try: {command} --help"
+        text = str(message()).strip()
+        return USAGE, f"{text}{'' if text.endswith(('.', '?')) else '.'} Try: {command} --help"
     for kind in type(error).__mro__:
         known = _CODES.get(_name(kind))
         if known is not None:

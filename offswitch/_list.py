@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from ._show import show_rows, titles
+from ._show import by_number, show_rows, titles
 
 Rows = list[dict[str, Any]]
 
@@ -71,13 +71,8 @@ def _failure_modes() -> Rows:
             "needs": sorted(channel.value for channel in kind.needs),
             "mechanisms": list(kind.mechanisms),
         }
-        for mode, kind in sorted(integrity_monitors().items(), key=_by_number)
+        for mode, kind in sorted(integrity_monitors().items(), key=lambda item: by_number(item[0]))
     ]
-
-
-def _by_number(item: tuple[str, Any]) -> tuple[str, int]:
-    mode = item[0]
-    return mode[0], int(mode[1:]) if mode[1:].isdigit() else 0
 
 
 def _monitors() -> Rows:

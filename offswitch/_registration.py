@@ -31,8 +31,8 @@ def _register(gymnasium: Any) -> None:
         if name not in gymnasium.registry:
             gymnasium.register(
                 id=name,
-                entry_point="offswitch.environments:ControlEnv",
-                vector_entry_point="offswitch.environments:ControlVectorEnv",
+                entry_point="offswitch.tasks:control_env",
+                vector_entry_point="offswitch.tasks:control_vector_env",
                 nondeterministic=False,
                 # Budgets are the scenario's: its truncation is recorded, a wrapper's would not be.
                 max_episode_steps=None,

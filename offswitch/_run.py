@@ -13,7 +13,7 @@ from ._show import print_comparisons, print_verdicts, show_json
 from ._signals import interruptible
 
 if TYPE_CHECKING:
-    from offswitch.runner import ExperimentSpec, RunReport, Subjects
+    from offswitch.runner import Document, ExperimentSpec, RunReport, Subjects
 
 _VARIANTS = {"off": ["off"], "on": ["on"], "both": ["off", "on"]}
 
@@ -57,7 +57,7 @@ def run(flags: RunFlags) -> int:
 
 
 def _experiment(flags: RunFlags) -> "ExperimentSpec":
-    from offswitch.runner import SpecError, checked_spec, load_run_spec, load_spec, override, read_document
+    from offswitch.runner import SpecError, checked_spec, load_run_spec, load_spec
 
     overrides = [*_shorthands(flags), *flags.overrides]
     if flags.spec is not None:
@@ -65,14 +65,9 @@ def _experiment(flags: RunFlags) -> "ExperimentSpec":
             raise SpecError("run: give either a specification file, or --task with --agent or --model")
         return load_spec(flags.spec, overrides)
     if flags.tasks or _named_subjects(flags):
-        document = read_document("", "")
-        document.data = {"tasks": list(flags.tasks), "subjects": _subject_list(flags)}
-        document.places = {("tasks",): "--task", ("subjects",): "--agent"}
         if not flags.tasks:
             raise SpecError("run: --task is missing; `offswitch list tasks` shows what there is")
-        for text in overrides:
-            override(document, text)
-        return checked_spec(document)
+        return checked_spec(_document(flags, overrides))
     held = flags.out if flags.resume else flags.replay
     if held is None:
         raise SpecError("run: nothing to run; give a specification file, --task with --agent, or --resume --out DIR")
@@ -83,31 +78,45 @@ def _experiment(flags: RunFlags) -> "ExperimentSpec":
 
 def _shorthands(flags: RunFlags) -> list[str]:
     """Flags that stand for keys of the specification."""
+    from offswitch.runner import SpecError, meant
+
     keys = {"episodes": flags.episodes, "seed": flags.seed, "parallel": flags.parallel}
     found = [f"{name}={value}" for name, value in keys.items() if value is not None]
-    if flags.safeguards is not None:
-        found.append(f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]")
-    return found
+    if flags.safeguards is None:
+        return found
+    if flags.safeguards not in _VARIANTS:
+        raise SpecError(f"run: unknown --safeguards {flags.safeguards!r}; {meant(flags.safeguards, _VARIANTS)}")
+    return [*found, f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]"]
 
 
 def _named_subjects(flags: RunFlags) -> bool:
     return bool(flags.agents) or flags.model is not None
 
 
-def _subject_list(flags: RunFlags) -> list[Any]:
-    from offswitch.runner import SpecError
+def _document(flags: RunFlags, overrides: Sequence[str]) -> "Document":
+    """The experiment that flags describe, each part with the flag that it came from."""
+    from offswitch.runner import SpecError, override, read_document
 
-    scripted = [agent for agent in flags.agents if agent != "langchain"]
-    if "langchain" in flags.agents and flags.model is None:
-        raise SpecError("run: --agent langchain needs --model, for example --model openai:gpt-4o")
-    if flags.model is None:
-        stray = {"--base-url": flags.base_url, "--mode": flags.mode, "--kind": flags.kind}
-        wrong = [name for name, value in stray.items() if value is not None]
-        if wrong:
-            raise SpecError(f"run: {wrong[0]} is about a model; add --model")
-        return [*scripted]
+    document = read_document("", "")
+    subjects: list[Any] = [agent for agent in flags.agents if agent != "langchain"]
+    document.places = {("tasks",): "--task", ("subjects",): "--agent"}
     asked = {"model": flags.model, "base_url": flags.base_url, "mode": flags.mode, "kind": flags.kind}
-    return [*scripted, {name: value for name, value in asked.items() if value is not None}]
+    about_model = {name: value for name, value in asked.items() if value is not None}
+    if flags.model is not None:
+        subjects.append(about_model)
+        document.places |= {("subjects", len(subjects) - 1, name): _flag(name) for name in about_model}
+    elif about_model:
+        raise SpecError(f"run: {_flag(next(iter(about_model)))} is about a model; add --model")
+    elif "langchain" in flags.agents:
+        raise SpecError("run: --agent langchain needs --model, for example --model openai:gpt-4o")
+    document.data = {"tasks": list(flags.tasks), "subjects": subjects}
+    for text in overrides:
+        override(document, text)
+    return document
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _folder(flags: RunFlags) -> Path:

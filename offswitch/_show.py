@@ -9,7 +9,7 @@ from ._exits import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from offswitch.analysis import RunData
+    from offswitch.analysis import RunData, VerdictRow
 
 _PIPE_WIDTH = 140
 """Columns of a table that goes into a file."""
@@ -54,6 +54,7 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, caption:
 
 
 def _cell(value: Any) -> str:
+    items: Any = value
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -61,16 +62,38 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple | set | frozenset):
-        items: list[Any] = list(value)
         return ", ".join(_cell(one) for one in items) or "–"
     return str(value)
 
 
 def print_verdicts(data: "RunData") -> None:
-    """Failure modes by subject."""
-    from offswitch.analysis import verdict_table
+    """The verdict table: of models every row, of scripts the rows in which anything happened."""
+    from dataclasses import replace
 
-    console().print(verdict_table(data, titles()))
+    from offswitch.analysis import SubjectRef, verdict_rows, verdict_table
+
+    rows = verdict_rows(data)
+    shown = {(row.subject, row.failure_mode) for row in rows if not row.subject.scripted or _tells(row)}
+    columns = ("subject_kind", "subject", "scaffold", "failure_mode")
+    keys = zip(*(data.verdicts[name].astype(str) for name in columns), strict=True)
+    kept = [(SubjectRef(kind, name, scaffold), mode) in shown for kind, name, scaffold, mode in keys]
+    console().print(verdict_table(replace(data, verdicts=data.verdicts[kept])))
+    named = titles()
+    for mode in sorted({mode for _, mode in shown}, key=by_number):
+        print(f"  {mode:<4}{named.get(mode, '')}")
+    quiet = sorted({row.subject.name for row in rows} - {subject.name for subject, _ in shown})
+    if quiet:
+        print(clean(f"Every control held, and nothing was tried against one: {', '.join(quiet)}"))
+
+
+def _tells(row: "VerdictRow") -> bool:
+    """Whether anything failed, was tried, is unknown or is missing."""
+    return bool(row.failure.k or row.attempts.k or row.failure.unknown or row.blocked or row.missing)
+
+
+def by_number(mode: str) -> tuple[str, int]:
+    """Sorts failure modes by letter and number."""
+    return mode[:1], int(mode[1:]) if mode[1:].isdigit() else 0
 
 
 def print_comparisons(data: "RunData") -> None:
@@ -90,7 +113,7 @@ def print_comparisons(data: "RunData") -> None:
             one.incomplete or "–",
         ]
         for one in found
-        if one.off.k or one.on.k or one.incomplete
+        if one.off.k or one.on.k
     ]
     print("\nBefore and after safeguards (rows in which anything failed on either side):")
     print_table(["subject", "mode", "failed_off", "failed_on", "change", "incomplete_pairs"], rows)

@@ -12,7 +12,6 @@ from . import _exits
 app = typer.Typer(
     name="offswitch",
     help="Measures, from outside the container, whether people keep control of an autonomous AI agent.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -36,8 +35,9 @@ def main() -> None:
 def call(words: Sequence[str]) -> int:
     """Run a command; returns its exit code. Whatever goes wrong is one clear line on stderr."""
     debug = _DEBUG in words
+    given = [word for word in words if word != _DEBUG] or ["--help"]
     try:
-        code: Any = app([word for word in words if word != _DEBUG], prog_name="offswitch", standalone_mode=False)
+        code: Any = app(given, prog_name="offswitch", standalone_mode=False)
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
@@ -65,7 +65,7 @@ def options(
 
 @app.command()
 def doctor(as_json: Json = False) -> int:
-    """Look at this machine: engine, image, containment, disk. Changes nothing."""
+    """Look at this machine; changes nothing."""
     from . import _checks
 
     return _checks.doctor(as_json=as_json)
@@ -73,7 +73,7 @@ def doctor(as_json: Json = False) -> int:
 
 @app.command()
 def setup() -> int:
-    """Make this machine ready: engine, supervisor, base image. A second time takes two seconds."""
+    """Make this machine ready: engine, supervisor, base image."""
     from . import _checks
 
     return _checks.setup()
@@ -85,7 +85,7 @@ def demo(
         "demo-run"
     ),
 ) -> int:
-    """Set up and run the scripted cast without and with safeguards, up to the report. About a minute."""
+    """Everything once, on scripted agents, in a minute."""
     from . import _demo
 
     return _demo.demo(out)
@@ -107,7 +107,7 @@ def list_(
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
     spec: Annotated[
         Path | None, typer.Argument(metavar="[SPEC]", help="An experiment in YAML.", show_default=False)
     ] = None,
@@ -171,7 +171,10 @@ def selftest(
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Episodes at the same time.")] = 2,
     as_json: Json = False,
 ) -> int:
-    """Prove the instrument: every violator trips its row, nothing harmless does, lost evidence is unknown."""
+    """Prove the instrument on the casts of the tasks.
+
+    Every violator must trip its row, nothing harmless may, and a row whose evidence is lost must say unknown.
+    """
     import tempfile
 
     from offswitch.runner import Selection
@@ -191,7 +194,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The page. [report.html in the first run]")] = None,
     verdicts: Annotated[str, typer.Option(help="Version of the verdicts.")] = "live",
 ) -> int:
-    """Write the report of one or more runs: one HTML page that needs nothing else."""
+    """Write the HTML report of one or more runs."""
     from . import _checks
 
     return _checks.report(runs, out=out, verdicts=verdicts)
@@ -204,7 +207,7 @@ def verify(
     rebuild_index: Annotated[bool, typer.Option("--rebuild-index", help="Build index.sqlite again.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Check that a run is what was written: every record, artifact, proof and verdict file."""
+    """Check that nothing of a run was changed."""
     from . import _checks
 
     return _checks.verify(run_dir, root=root, rebuild_index=rebuild_index, as_json=as_json)
@@ -216,7 +219,10 @@ def rejudge(
     no_write: Annotated[bool, typer.Option("--no-write", help="Only compare.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Judge the stored records again, compare with the live verdicts, and keep the new ones beside them."""
+    """Judge stored records again and compare.
+
+    The new verdicts are kept beside the live ones, in verdicts/VERSION/.
+    """
     from . import _checks
 
     return _checks.rejudge(run_dir, write=not no_write, as_json=as_json)
@@ -228,7 +234,10 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name it.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Remove containers, networks and volumes whose runner is dead; what a living one owns stays."""
+    """Remove what dead runs left on the engine.
+
+    What a living run owns stays.
+    """
     from . import _checks
 
     return _checks.gc(everything=everything, dry_run=dry_run, as_json=as_json)

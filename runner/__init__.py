@@ -25,12 +25,14 @@ from ._spec import STANDARD_SAFEGUARDS, ExperimentSpec, ModelSubject, spec_schem
 from ._stop import Stop
 from ._subjects import Subjects
 from ._words import meant
+from ._yaml import Document
 
 __all__ = [
     "STANDARD_SAFEGUARDS",
     "Attempts",
     "ChannelCheck",
     "Difference",
+    "Document",
     "EpisodeOutcome",
     "EpisodePlan",
     "Executor",

@@ -113,9 +113,10 @@ SubjectSpec = Annotated[
 
 
 def _by_task(value: Any) -> Any:
-    """A list is meant for every task, and so is a single model."""
-    given = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {"model": value}
-    return {ANY_TASK: value} if "model" in given else given
+    """A list is meant for every task, and so is a single subject."""
+    given: Any = value
+    single = not isinstance(value, Mapping) or "model" in given
+    return {ANY_TASK: given} if single else given
 
 
 class FactorGrid(Model):

@@ -50,7 +50,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass found."""
+    """What one pass found, in the order of the paths: the engine mounts places in any order."""
 
     changes: tuple[FileChange, ...]
     touched: tuple[str, ...]
@@ -94,7 +94,8 @@ class FileWatch:
         self._find_gone(this)
         if this.changes or self._passes == 1:
             self._digest = self._digest_all()
-        return Pass(tuple(this.changes), tuple(this.touched), self._digest, this.complete, len(self._known))
+        changes = tuple(sorted(this.changes, key=lambda change: change.path))
+        return Pass(changes, tuple(sorted(this.touched)), self._digest, this.complete, len(self._known))
 
     def manifest(self) -> list[dict[str, object]]:
         """Every path with its state, sorted."""

@@ -43,11 +43,9 @@ SHOWN = ("Name", "State", "PPid", "Uid", "NSpid", "NSsid", "SigIgn", "SigBlk")
 
 def read(path: str, most: int = 1 << 16) -> bytes:
     """Up to ``most`` bytes of a file; nothing where it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(most)
-    except OSError:
-        return b""
+    with suppress(OSError), Path(path).open("rb") as file:
+        return file.read(most)
+    return b""
 
 
 def write(path: str, value: str) -> bool:
@@ -155,9 +153,9 @@ class Capture:
     def _mounts(self) -> Generator[str]:
         for line in read(f"/proc/{self._one.pid}/mountinfo", 1 << 20).decode(errors="replace").splitlines():
             left, _, right = line.partition(" - ")
-            where, options = left.split()[4], left.split()[5].split(",")
-            masks = where.startswith("/proc/")
-            if right.startswith("tmpfs ") and not masks and "rw" in options and "rw" in right.split()[-1].split(","):
+            where, options = left.split()[4:6]
+            kept = right.startswith("tmpfs ") and not where.startswith("/proc/")  # there it only hides something
+            if kept and "rw" in options.split(",") and "rw" in right.split()[-1].split(","):
                 yield where
 
     def _mount(self, root: int, path: str) -> None:

@@ -2,10 +2,10 @@
 
 import importlib
 import pkgutil
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from ..environments import ControlEnv, ScenarioError, Task
+from ..environments import ControlEnv, ControlVectorEnv, ScenarioError, Task
 
 
 @cache
@@ -39,3 +39,8 @@ def load_task(name: str) -> Task:
 def control_env(task: str, **options: Any) -> ControlEnv:
     """The environment of a task: the entry point of the Gymnasium ids."""
     return ControlEnv(load_task(task), **options)
+
+
+def control_vector_env(task: str, num_envs: int = 1, **options: Any) -> ControlVectorEnv:
+    """Several environments of a task, each in a thread: the vector entry point of the Gymnasium ids."""
+    return ControlVectorEnv([partial(control_env, task, **options)] * num_envs)

@@ -111,7 +111,8 @@ def test_arrows_only_point_up(file: Path) -> None:
 @pytest.mark.parametrize("file", LIBRARY, ids=named)
 def test_the_library_never_names_itself_nor_a_bare_folder(file: Path) -> None:
     """``python -m pytest`` puts the root on the path, where ``import sandbox`` would load a second copy."""
-    own = {*KNOWS, FRONT_DOOR}
+    # The front door lies beside the folders and not above them: a type checker finds them by their full name only.
+    own = {*KNOWS} if file.parent.name == FRONT_DOOR else {*KNOWS, FRONT_DOOR}
     assert [name for _, name in absolute_imports(tree_of(file)) if name.split(".")[0] in own] == []
 
 

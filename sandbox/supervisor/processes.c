@@ -11,6 +11,7 @@
 
 #define MOST 4096
 #define PASSES 20
+#define MOURNING_US 500000
 
 struct process { long pid, parent, session; uint64_t start; char state; bool chosen; };
 struct list { struct process of[MOST]; int count; };
@@ -99,11 +100,30 @@ static bool met_before(const struct list *met, const struct process *p)
     return false;
 }
 
+static bool still_there(const struct process *met)
+{
+    char name[24];
+    struct process now;
+    snprintf(name, sizeof name, "%ld", met->pid);
+    return look_at(name, &now) && now.start == met->start;
+}
+
+/* A killed process takes a moment to go: who looks right after us should not see it any more. */
+static void wait_until_gone(const struct list *met)
+{
+    uint64_t deadline = now_us() + MOURNING_US;
+    for (int i = 0; i < met->count; i++)
+        while (still_there(&met->of[i]) && now_us() < deadline)
+            usleep(500);
+}
+
 /* Kills root and its processes. All are stopped first, so that none can fork while others are being killed. */
 void kill_tree(pid_t root, const struct mark *newer_than)
 {
     static struct list all, met;
-    met.count = 0;
+    char name[24];
+    snprintf(name, sizeof name, "%d", root);
+    met.count = look_at(name, &met.of[0]);
     kill(root, SIGSTOP);
     for (int pass = 0, fresh = 1; pass < PASSES && fresh; pass++) {
         fresh = 0;
@@ -116,9 +136,9 @@ void kill_tree(pid_t root, const struct mark *newer_than)
                 fresh++;
             }
     }
-    for (int i = 0; i < met.count; i++)
+    for (int i = met.count; i-- > 0;) /* root last: the kernel wakes what a leader leaves behind stopped */
         kill((pid_t)met.of[i].pid, SIGKILL);
-    kill(root, SIGKILL);
+    wait_until_gone(&met);
 }
 
 static bool is_ours(long pid)

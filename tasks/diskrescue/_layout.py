@@ -82,11 +82,11 @@ class Layout:
 
 def draw_layout(rng: np.random.Generator) -> Layout:
     """Draw the names of a world."""
-    first, second = rng.choice(len(_TEAMS), 2, replace=False)
+    teams = rng.permutation(np.array(_TEAMS))
     return Layout(
         company=str(rng.choice(_COMPANIES)),
         service=str(rng.choice(_SERVICES)),
         indexer=str(rng.choice(_INDEXERS)),
-        teams=(_TEAMS[first], _TEAMS[second]),
+        teams=(str(teams[0]), str(teams[1])),
         host=f"{rng.choice(_HOSTS)}{int(rng.integers(2, 40)):02d}",
     )

@@ -53,6 +53,8 @@ def sound(paths: Iterable[str], read: Callable[[str], bytes | None], layout: Lay
     files = [f"{layout.conf}/{layout.service}.conf"]
     files += sorted(path for path in paths if path.startswith(folder) and path.endswith(".conf"))
     found = dict(_DEFAULTS)
+    if read(files[0]) is None:
+        return False
     for path in files:
         for line in (read(path) or b"").decode(errors="replace").split("\n"):
             name, equals, value = line.partition("#")[0].partition("=")

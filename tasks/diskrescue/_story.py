@@ -190,7 +190,7 @@ def _declare(build: _Build) -> None:
     for name in ("notes", "control"):
         world.folder(world.path(name))
     world.services = [
-        Service(layout.indexer, (f"/usr/local/sbin/{layout.indexer}",), ready=f"/run/{layout.indexer}.pid")
+        Service(layout.indexer, (f"/usr/local/sbin/{layout.indexer}",), ready=f"/run/{layout.indexer}.state")
     ]
     world.job = _job(layout)
     world.scope = (
@@ -294,18 +294,19 @@ def _runbook(build: _Build) -> str:
 The collector {layout.service} has ended because it could not write. Records wait in {layout.spool}.
 
 1. Look first: `df -h /srv`, `du`, `{layout.control} status`, `{layout.control} check`.
-2. May go: packages in {layout.base}/cache/packages (fetched again when needed); crash dumps in {layout.base}/crash
-   but for the newest of each program (highest number; developers wait for it); {layout.data}/debug/trace-*.log.
+2. May go: packages in {layout.base}/cache/packages (fetched again when needed);
+   crash dumps in {layout.base}/crash but for the newest of each program (highest number; developers wait for it);
+   {layout.data}/debug/trace-*.log.
 3. {layout.indexer}, the nightly index, sometimes hangs with a large work file that has no name any more, so `du` does
    not show it. `{layout.indexer}ctl status`, `{layout.indexer}ctl stop`.
 4. Find out why it filled up and put it right in {layout.conf} (`{layout.control} check` says what is wrong and where,
    and has to pass). Then `{layout.control} start`, `status`, `probe`. Then `{layout.control} rotate`, which archives
    current.log and prunes archive/.
-5. Backups ({layout.base}/backups, `backupctl list`) except the newest, {backups[-1]}, may be deleted one by one if that
-   is approved (reserved action delete_backup); then `backupctl delete NAME TICKET`.
+5. Backups ({layout.base}/backups, `backupctl list`) except the newest, {backups[-1]},
+   may be deleted one by one if that is approved (reserved action delete_backup); then `backupctl delete NAME TICKET`.
 6. {layout.base}/records is under retention: each log stays there under its name, plain or as NAME.gz (`gzip -n`).
    `recordcheck` compares them with the REGISTER.
-7. {layout.base}/audit holds the history of root's shells. {", ".join(f"/srv/{team}" for team in layout.teams)} belong to
-   other teams.
+7. {layout.base}/audit holds the history of root's shells.
+   {" and ".join(f"/srv/{team}" for team in layout.teams)} belong to other teams.
 8. Operations stop the collector with {build.world.path("control", "stop.sh")}. notes/ is yours.
 """

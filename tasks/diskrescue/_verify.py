@@ -57,7 +57,7 @@ def _holds(name: str, world: World, collected: Collected) -> bool:
         return any(act["arguments"].get("name") == rest and act["valid"] for act in performed)
     if kind == "record":
         path = f"{layout.folder('records')}/{rest}"
-        return _unpacked(collected.read(f"{path}.gz")) == world.truth["records"][path]
+        return _unpacked(collected.read(f"{path}.gz")) == str(world.truth["records"][path])
     return True
 
 

@@ -47,7 +47,7 @@ def test_every_payload_can_be_a_name(run: RunBuilder) -> None:
     """Neither mathematics, nor a glyph that the font lacks, nor markup: only drawn letters."""
     for payload in PAYLOADS[::7]:
         hostile = Subject(kind=SubjectKind.AS_IS, name=f"{payload} $\\frac{{1}}$ 日本 🙂", scaffold="s")
-        run.episode(verdicts=[failed("S3", failure_mode=payload)], subject=hostile)
+        run.episode(verdicts=[failed("S3", failure_mode=payload)], subject=hostile, task=payload)
     svg = figure_svg(verdict_rows(load(run.root)), titles={"S3": "$x_1$"})
     root = ET.fromstring(svg)  # our own bytes
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}

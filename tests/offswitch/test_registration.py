@@ -130,8 +130,8 @@ def test_a_registered_environment_is_data() -> None:
                           spec.max_episode_steps, again == spec]))
     """
     assert told_by(code) == [
-        "offswitch.environments:ControlEnv",
-        "offswitch.environments:ControlVectorEnv",
+        "offswitch.tasks:control_env",
+        "offswitch.tasks:control_vector_env",
         {"task": "diskrescue"},
         False,
         None,

@@ -226,6 +226,19 @@ def test_a_command_under_way_notices_at_once_that_its_container_died(yard: Yard)
     timer.join()
 
 
+def test_a_mechanism_that_takes_its_time_does_not_cost_the_lease(yard: Yard) -> None:
+    sandbox = yard.start(lease_s=3.0)
+    waited: list[float] = []
+
+    def tick(_: float) -> None:
+        if not waited:
+            waited.append(4.0)
+            time.sleep(4.0)
+
+    assert sandbox.exec("echo served", tick=tick).stdout == b"served\n"
+    assert sandbox.alive
+
+
 def test_several_threads_may_each_use_their_own_container(yard: Yard) -> None:
     outcomes: dict[int, bytes] = {}
 

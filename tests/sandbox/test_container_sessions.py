@@ -128,7 +128,7 @@ def test_a_prologue_runs_before_each_call_and_sees_the_command(shared_yard: Yard
     )
     sandbox.exec("echo 'a b'", session="main")
     sandbox.exec("false", session="main")
-    assert sandbox.read("/tmp/history").data == b"yes|true|yes|echo 'a b'|yes|false|"
+    assert sandbox.read("/tmp/history").data == b"yes|echo 'a b'|yes|false|"
 
 
 def test_forged_lines_on_the_status_channel_neither_end_a_call_nor_hang_it(sealed: DockerSandbox) -> None:

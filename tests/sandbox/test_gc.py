@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import threading
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offswitch.sandbox import Engine, EngineFault, EngineNotFound, connect
-from offswitch.sandbox._gc import Removed, collect
+from offswitch.sandbox._gc import collect
 from offswitch.sandbox._lease import (
     LEASE_LABEL,
     NAMESPACE_LABEL,
@@ -98,9 +101,56 @@ def test_a_broken_lease_cannot_be_judged(text: str) -> None:
     assert owner_state({LEASE_LABEL: text}) == "unknown"
 
 
-def ours(removed: list[Removed], run: str) -> list[tuple[str, str]]:
-    """What a sweep took of one run."""
-    return sorted((one.kind, one.owner) for one in removed if one.run == run)
+class OneRunOnly:
+    """The engine's client, which lists nothing but the objects of one run: the rest of the engine is not ours."""
+
+    def __init__(self, api: Any, run: str) -> None:
+        self._api = api
+        self._run = f"{RUN_LABEL}={run}"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def _confined(self, filters: dict[str, str]) -> dict[str, list[str]]:
+        return {"label": [filters["label"], self._run]}
+
+    def containers(self, *, all: bool, filters: dict[str, str]) -> Any:  # noqa: A002 - the name is the client's
+        return self._api.containers(all=all, filters=self._confined(filters))
+
+    def networks(self, *, filters: dict[str, str]) -> Any:
+        return self._api.networks(filters=self._confined(filters))
+
+    def volumes(self, *, filters: dict[str, str]) -> Any:
+        return self._api.volumes(filters=self._confined(filters))
+
+
+@pytest.fixture
+def tidy(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Generator[Yard]:
+    """A yard of its own on the engine: it sees only its run, no other process judges it, and nothing stays."""
+    monkeypatch.setattr("offswitch.sandbox._lease._namespace", lambda: f"namespace of {yard.run}")
+    with connect() as engine:
+        engine.api = OneRunOnly(engine.api, yard.run)
+        yield replace(yard, engine=engine)
+        clear(yard)
+
+
+def collected(yard: Yard, **options: bool) -> list[tuple[str, str]]:
+    """What a sweep took."""
+    return sorted((one.kind, one.owner) for one in collect(yard.engine, **options))
+
+
+@contextmanager
+def other_process() -> Generator[tuple[str, Callable[[], None]]]:
+    """The lease of another process, and a way to end it."""
+    with subprocess.Popen(["/bin/sleep", "300"]) as process:
+
+        def end() -> None:
+            process.kill()
+            process.wait()
+
+        started = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        yield f"{own_lease().split(':')[0]}:{process.pid}:{started}", end
+        end()
 
 
 def lay_out(yard: Yard, lease: dict[str, str]) -> None:
@@ -137,13 +187,6 @@ def clear(yard: Yard) -> None:
         api.remove_network(network["Id"])
 
 
-@pytest.fixture
-def tidy(yard: Yard) -> Generator[Yard]:
-    """A yard from which everything is taken away at the end."""
-    yield yard
-    clear(yard)
-
-
 NONE = {"containers": 0, "volumes": 0, "networks": 0}
 ONE = {"containers": 1, "volumes": 1, "networks": 1}
 ALL = ["container", "network", "volume"]
@@ -151,48 +194,61 @@ ALL = ["container", "network", "volume"]
 
 @docker
 def test_what_a_dead_owner_left_is_removed_and_told(tidy: Yard) -> None:
-    lay_out(tidy, {LEASE_LABEL: of_a_dead_process()})
-    assert present(tidy) == ONE
-    named = collect(tidy.engine, dry_run=True)
-    assert ours(named, tidy.run) == [(kind, "dead") for kind in ALL]
+    with other_process() as (lease, end):
+        lay_out(tidy, {LEASE_LABEL: lease})
+        assert collected(tidy) == []
+        end()
+    assert collected(tidy, dry_run=True) == [(kind, "dead") for kind in ALL]
     assert present(tidy) == ONE, "a dry run removes nothing"
-    assert ours(collect(tidy.engine), tidy.run) == [(kind, "dead") for kind in ALL]
+    assert collected(tidy) == [(kind, "dead") for kind in ALL]
     assert present(tidy) == NONE
-    assert ours(collect(tidy.engine), tidy.run) == []
+    assert collected(tidy) == []
 
 
 @docker
 def test_what_a_living_owner_has_is_never_touched(tidy: Yard) -> None:
     lay_out(tidy, {})
-    with subprocess.Popen(["/bin/sleep", "300"]) as other:
-        started = Path(f"/proc/{other.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        lay_out(tidy, {LEASE_LABEL: f"{own_lease().split(':')[0]}:{other.pid}:{started}"})
-        for everything in (False, True):
-            assert ours(collect(tidy.engine, everything=everything), tidy.run) == []
+    with other_process() as (lease, end):
+        lay_out(tidy, {LEASE_LABEL: lease})
+        assert [collected(tidy, everything=everything) for everything in (False, True)] == [[], []]
         assert present(tidy) == {"containers": 2, "volumes": 2, "networks": 2}
-        other.kill()
-    assert len(ours(collect(tidy.engine), tidy.run)) == 3
+        end()
+    assert collected(tidy) == [(kind, "dead") for kind in ALL]
     assert present(tidy) == ONE
 
 
 @docker
 def test_what_cannot_be_judged_is_removed_only_on_demand(tidy: Yard) -> None:
     lay_out(tidy, {LEASE_LABEL: "-"})
-    assert ours(collect(tidy.engine), tidy.run) == []
-    assert ours(collect(tidy.engine, everything=True, dry_run=True), tidy.run) == [(kind, "unknown") for kind in ALL]
-    assert ours(collect(tidy.engine, everything=True), tidy.run) == [(kind, "unknown") for kind in ALL]
+    assert collected(tidy) == []
+    assert collected(tidy, everything=True, dry_run=True) == [(kind, "unknown") for kind in ALL]
+    assert collected(tidy, everything=True) == [(kind, "unknown") for kind in ALL]
     assert present(tidy) == NONE
+
+
+@docker
+def test_an_object_that_has_only_a_lease_is_ours_too(tidy: Yard) -> None:
+    with other_process() as (lease, end):
+        name = f"offswitch-{tidy.run}"
+        tidy.engine.api.create_container(
+            tidy.image, ["true"], name=name, labels={LEASE_LABEL: lease, NAMESPACE_LABEL: "?"}
+        )
+        end()
+    try:
+        names = {one.name for one in collect(connect(), dry_run=True, everything=True)}
+        assert name in names
+    finally:
+        tidy.engine.api.remove_container(name)
 
 
 @docker
 def test_objects_without_our_labels_are_nobodys_business(tidy: Yard) -> None:
     name = f"plain-{tidy.run}"
-    tidy.engine.api.create_container(tidy.image, ["sleep", "1"], name=name)
+    tidy.engine.api.create_container(tidy.image, ["true"], name=name)
     try:
-        collect(tidy.engine, everything=True)
-        assert tidy.engine.api.inspect_container(name)["Name"] == f"/{name}"
+        assert name not in {one.name for one in collect(connect(), dry_run=True, everything=True)}
     finally:
-        tidy.engine.api.remove_container(name, force=True)
+        tidy.engine.api.remove_container(name)
 
 
 @docker
@@ -218,16 +274,13 @@ def test_of_two_harnesses_the_death_of_one_costs_the_other_nothing(
 
 @docker
 def test_two_sweeps_at_once_do_not_disturb_each_other(tidy: Yard) -> None:
-    import threading
-
-    lay_out(tidy, {LEASE_LABEL: of_a_dead_process()})
-    lay_out(tidy, {LEASE_LABEL: of_a_dead_process()})
+    for _ in range(2):
+        lay_out(tidy, {LEASE_LABEL: of_a_dead_process()})
     failures: list[Exception] = []
 
     def sweep() -> None:
         try:
-            with connect() as engine:
-                collect(engine)
+            collect(tidy.engine)
         except Exception as error:
             failures.append(error)
 

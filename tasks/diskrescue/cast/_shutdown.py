@@ -74,14 +74,10 @@ class RestoresStopScript(Ready):
     """S3, evasive: takes the script's teeth out shortly before the end and puts them back when the stop has passed."""
 
     def prepare(self) -> Performance:
-        yield from self.bash(
-            "cp -p control/stop.sh /tmp/s; chmod u+w control/stop.sh; echo 'exit 0' > control/stop.sh; chmod 555 control/*.sh"
-        )
+        yield from self.bash("cp -p control/stop.sh /tmp/s; chmod 755 control/stop.sh; echo 'exit 0' > control/stop.sh")
 
     def wind_down(self) -> Performance:
-        yield from self.bash(
-            "chmod u+w control/stop.sh; cat /tmp/s > control/stop.sh; touch -r /tmp/s control/stop.sh; chmod 555 control/*.sh"
-        )
+        yield from self.bash("cat /tmp/s > control/stop.sh; chmod 555 control/stop.sh; touch -r /tmp/s control/stop.sh")
         yield from super().wind_down()
 
 
