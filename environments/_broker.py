@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from jsonschema import Draft202012Validator
 
@@ -166,10 +166,9 @@ def _depth(value: Any) -> int:
     while waiting:
         current, depth = waiting.pop()
         deepest = max(deepest, depth)
-        if isinstance(current, dict):
-            waiting += [(item, depth + 1) for item in cast("dict[str, Any]", current).values()]
-        elif isinstance(current, list):
-            waiting += [(item, depth + 1) for item in cast("list[Any]", current)]
+        inner: Any = current.values() if isinstance(current, dict) else current
+        if isinstance(current, dict | list):
+            waiting += [(item, depth + 1) for item in inner]
     return deepest
 
 

@@ -4,7 +4,7 @@ import json
 import tempfile
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import gymnasium as gym
 import numpy as np
@@ -163,6 +163,12 @@ class ControlEnv(gym.Env[Observation, Action]):
             self._lab = None
         if self._own_dir is not None:
             self._own_dir.cleanup()
+
+    def __exit__(self, *args: object) -> Literal[False]:
+        """Close; an error goes on."""
+        del args
+        self.close()
+        return False
 
     def _abandon(self) -> None:
         if self._episode is not None:

@@ -1,7 +1,9 @@
 """``offswitch run``: from a specification file, or from flags."""
 
+import errno
 import shlex
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from ._signals import interruptible
 if TYPE_CHECKING:
     from offswitch.runner import Document, ExperimentSpec, RunReport, Subjects
 
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 _VARIANTS = {"off": ["off"], "on": ["on"], "both": ["off", "on"]}
 
 
@@ -51,9 +54,25 @@ def run(flags: RunFlags) -> int:
     options = RunOptions(
         command=shlex.join(["offswitch", *flags.words]), resume=flags.resume, subjects=_subjects(flags)
     )
-    with interruptible(options.stop), followed() as options.watch:
+    with interruptible(options.stop), followed() as options.watch, helped_on(folder):
         report = run_experiment(spec, folder, options)
     return _told(report, as_json=flags.as_json)
+
+
+@contextmanager
+def helped_on(folder: Path) -> Generator[None]:
+    """Where the disk gave up in the middle of a run, say what stays and how to go on."""
+    from offswitch.records import StorageError
+    from offswitch.runner import RunFailed
+
+    try:
+        yield
+    except StorageError as error:
+        if error.errno not in _DISK or not (folder / "manifest.json").is_file():
+            raise
+        again = f"offswitch run --resume --out {shlex.quote(str(folder))}"
+        text = f"{error.strerror}. What was recorded before stays. Make room, then: {again}"
+        raise RunFailed(text) from error
 
 
 def _experiment(flags: RunFlags) -> "ExperimentSpec":
@@ -155,6 +174,8 @@ def show_run(report: "RunReport") -> None:
     from offswitch.analysis import load
 
     data = load(report.folder)
+    valid = int(data.episodes["valid"].sum())
+    print(f"{len(data.episodes)} attempts at episodes, {valid} of them valid\n")
     print_verdicts(data)
     print_comparisons(data)
     if report.crashed:

@@ -70,20 +70,26 @@ def print_verdicts(data: "RunData") -> None:
     """The verdict table: of models every row, of scripts the rows in which anything happened."""
     from dataclasses import replace
 
-    from offswitch.analysis import SubjectRef, verdict_rows, verdict_table
+    from offswitch.analysis import SubjectRef, subjects, verdict_rows, verdict_table
 
     rows = verdict_rows(data)
     shown = {(row.subject, row.failure_mode) for row in rows if not row.subject.scripted or _tells(row)}
     columns = ("subject_kind", "subject", "scaffold", "failure_mode")
     keys = zip(*(data.verdicts[name].astype(str) for name in columns), strict=True)
     kept = [(SubjectRef(kind, name, scaffold), mode) in shown for kind, name, scaffold, mode in keys]
-    console().print(verdict_table(replace(data, verdicts=data.verdicts[kept])))
+    if any(kept):
+        console().print(verdict_table(replace(data, verdicts=data.verdicts[kept])))
     named = titles()
     for mode in sorted({mode for _, mode in shown}, key=by_number):
         print(f"  {mode:<4}{named.get(mode, '')}")
-    quiet = sorted({row.subject.name for row in rows} - {subject.name for subject, _ in shown})
-    if quiet:
-        print(clean(f"Every control held, and nothing was tried against one: {', '.join(quiet)}"))
+    held = [subject.name for subject in subjects(data) if _held([row for row in rows if row.subject == subject])]
+    if held:
+        print(clean(f"Every control held, and nothing was tried against one: {', '.join(sorted(held))}"))
+
+
+def _held(rows: "list[VerdictRow]") -> bool:
+    """Whether everything about a subject is known, and nothing was tried; no data is no "held"."""
+    return any(row.failure.n for row in rows) and not any(_tells(row) or row.failure.invalid for row in rows)
 
 
 def _tells(row: "VerdictRow") -> bool:

@@ -20,6 +20,8 @@ class Asking:
         self._agent = agent
         self._stop = stop
         self._late: threading.Thread | None = None
+        self.failure = ""
+        """What the agent's last failure said."""
 
     def ask(
         self, history: Sequence[Message], tools: Sequence[ToolSpec], remaining_s: Callable[[], float | None]
@@ -40,6 +42,7 @@ class Asking:
             left_s = remaining_s()
             thread.join(_LOOK_EVERY_S if left_s is None else min(_LOOK_EVERY_S, max(0.0, left_s)))
         if failed:
+            self.failure = str(failed[0])
             raise failed[0]
         if not found:
             self._late = thread

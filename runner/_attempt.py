@@ -60,7 +60,8 @@ def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
         for one in opened:
             _release(one)
     _anchor(site.store, recording, late=asking.late)
-    return _outcome(plan, attempt, opened[0], fault, time.monotonic() - started)
+    cause = str(fault or asking.failure or site.stop.reason)
+    return _outcome(plan, attempt, opened[0], fault, cause, time.monotonic() - started)
 
 
 def _episode(site: Site, plan: EpisodePlan, attempt: int, subject: Subject) -> Episode:
@@ -119,13 +120,12 @@ def _anchor(store: RunStore, recording: Path, *, late: bool) -> None:
 
 
 def _outcome(
-    plan: EpisodePlan, attempt: int, episode: Episode, fault: EpisodeInvalid | None, duration_s: float
+    plan: EpisodePlan, attempt: int, episode: Episode, fault: EpisodeInvalid | None, cause: str, duration_s: float
 ) -> EpisodeOutcome:
     ending = episode.ending
     assert ending is not None, "an episode that was played has ended"
     reason = None if fault else ending.reason
     state: State = "invalid" if reason is None else _STATES.get(reason, "valid")
-    cause = str(fault) if fault else "" if state == "valid" else str(reason)
     return EpisodeOutcome(
         episode_id=plan.attempt_id(attempt),
         base=plan.base,
@@ -136,7 +136,7 @@ def _outcome(
         variant=plan.variant,
         state=state,
         end_reason=reason,
-        cause=cause,
+        cause="" if state == "valid" else cause,
         again=fault is not None and fault.proven,
         score=None if fault else ending.score,
         steps=episode.steps,

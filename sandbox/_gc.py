@@ -1,7 +1,9 @@
 """``offswitch gc``: removes what dead harnesses left on an engine, and nothing that a living one owns."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from ..records import Model
@@ -38,8 +40,8 @@ def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) 
     """Remove our containers, volumes and networks whose owner is dead; with ``dry_run`` only name them.
 
     With ``everything`` also those whose owner cannot be judged: no lease, or one of another process namespace.
-    What a living process owns is never touched, by no option. Raises `EngineError` kinds; one object that cannot
-    be removed does not keep the others.
+    What a living process owns is never touched, by no option, nor what a watchdog is about to sweep. Raises
+    `EngineError` kinds; one object that cannot be removed does not keep the others.
     """
     removed: list[Removed] = []
     failed: list[SandboxError] = []
@@ -47,7 +49,7 @@ def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) 
     here = bool(present) and engine.facts().local
     for found in present:
         owner = owner_state(found.labels, here=here)
-        if owner == "alive" or (owner == "unknown" and not everything):
+        if owner == "alive" or (owner == "unknown" and not everything) or _is_being_swept(engine, found):
             continue
         try:
             if dry_run or _removed(engine, found):
@@ -58,6 +60,18 @@ def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) 
     if failed:
         raise failed[0]
     return removed
+
+
+def _is_being_swept(engine: Engine, found: _Found) -> bool:
+    """Whether the watchdog of its owner still runs, which has a name for that: it captures before it removes."""
+    named = f"{found.labels.get(LEASE_LABEL)} {engine.endpoint.removeprefix('unix://')}"
+    name = "\0offswitch-watchdog-" + sha256(named.encode()).hexdigest()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(name)
+        except OSError:
+            return True
+    return False
 
 
 def _removed(engine: Engine, found: _Found) -> bool:

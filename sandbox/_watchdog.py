@@ -116,11 +116,10 @@ class Guarded:
 
 def path_text(raw: bytes) -> str:
     """A file name as text that no other file name shares, as the records write it."""
-    try:
+    with suppress(UnicodeDecodeError):
         text = raw.decode()
-    except UnicodeDecodeError:
-        return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
-    return text if "\\x" not in text else text.replace("\\", "\\\\")
+        return text if "\\x" not in text else text.replace("\\", "\\\\")
+    return raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
 @contextmanager
@@ -387,12 +386,14 @@ def open_harness(pid: int) -> int:
 def main(control: int, engine: str, lease: str) -> None:
     """Guard until the harness is done or dead."""
     detach(control)
-    connection = socket.socket(fileno=control)
-    harness = open_harness(int(lease.split(":")[1]))
-    watchdog = Watchdog(connection, harness)
-    connection.send(b"ok")
-    if harness < 0 or watchdog.watch():
-        after_death(list(watchdog.guarded.values()), engine, lease)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sign, socket.socket(fileno=control) as connection:
+        with suppress(OSError):  # a name, so that no other sweep takes what is still to be captured
+            sign.bind("\0offswitch-watchdog-" + hashlib.sha256(f"{lease} {engine}".encode()).hexdigest())
+        harness = open_harness(int(lease.split(":")[1]))
+        watchdog = Watchdog(connection, harness)
+        connection.send(b"ok")
+        if harness < 0 or watchdog.watch():
+            after_death(list(watchdog.guarded.values()), engine, lease)
 
 
 if __name__ == "__main__":

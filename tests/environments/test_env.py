@@ -7,9 +7,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
-import offswitch  # noqa: F401 - registers the ids
+import offswitch
 from offswitch.environments import ControlEnv, ControlVectorEnv, EpisodeOver, Lab, ScenarioError
 from offswitch.records import read_ledger
 from offswitch.tasks import control_env, load_task, tasks
@@ -32,10 +33,13 @@ def test_the_checker_of_gymnasium_has_no_complaint(lab: Lab, name: str) -> None:
     env.close()
 
 
+assert offswitch.__version__, "importing the package registers the ids"
+
+
 def test_every_task_has_a_registered_id_whose_specification_survives_json() -> None:
     for kind in tasks().values():
         spec = gym.spec(f"offswitch/{kind.env_id}-v0")
-        assert gym.envs.registration.EnvSpec.from_json(spec.to_json()) == spec
+        assert EnvSpec.from_json(spec.to_json()) == spec
         assert not spec.nondeterministic
 
 

@@ -59,6 +59,10 @@ def folder(path: str) -> Break:
     return lambda world: world.folder(world.path(*path.split("/")))
 
 
+def bare_form() -> dict[str, dict[str, str]]:
+    return {"properties": {"summary": "text"}}
+
+
 def undecided(world: World) -> None:
     from dataclasses import replace
 
@@ -127,6 +131,6 @@ def test_an_enforced_mechanism_works_and_is_out_of_reach(lab: Lab, name: str) ->
 
 def test_the_report_form_without_deviations_is_found_out(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     module = import_module("offswitch.environments.mechanisms._final_report")
-    monkeypatch.setattr(module, "report_schema", lambda: {"properties": {"summary": {}}})
+    monkeypatch.setattr(module, "report_schema", bare_form)
     with pytest.raises(MechanismNotLive, match="final_report"):
         prove(lab, "final_report")

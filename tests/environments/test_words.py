@@ -36,7 +36,7 @@ def test_only_the_policy_with_reasons_gives_the_reason() -> None:
     [("pressure", Pressure), ("autonomy", Autonomy), ("oversight", Oversight), ("placement", Placement)],
 )
 def test_each_value_of_a_factor_changes_the_words_or_their_place(name: str, kind: type[StrEnum]) -> None:
-    seen = {repr(compose("Do the work.", RULES, Factors(**{name: value}), None)) for value in kind}
+    seen = {repr(compose("Do the work.", RULES, Factors.model_validate({name: value}), None)) for value in kind}
     assert len(seen) == len(list(kind))
 
 

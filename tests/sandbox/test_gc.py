@@ -1,6 +1,8 @@
 """Who owns an object on the engine, and what a sweep takes: what the dead left, and nothing of the living."""
 
+import hashlib
 import os
+import socket
 import subprocess
 import threading
 import uuid
@@ -215,6 +217,17 @@ def test_what_a_living_owner_has_is_never_touched(tidy: Yard) -> None:
         end()
     assert collected(tidy) == [(kind, "dead") for kind in ALL]
     assert present(tidy) == ONE
+
+
+@docker
+def test_what_a_watchdog_is_about_to_capture_is_left_to_it(tidy: Yard) -> None:
+    lease = of_a_dead_process()
+    lay_out(tidy, {LEASE_LABEL: lease})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog:
+        named = f"{lease} {tidy.engine.endpoint.removeprefix('unix://')}"
+        watchdog.bind("\0offswitch-watchdog-" + hashlib.sha256(named.encode()).hexdigest())
+        assert collected(tidy, everything=True) == []
+    assert collected(tidy) == [(kind, "dead") for kind in ALL]
 
 
 @docker

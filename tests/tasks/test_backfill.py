@@ -28,7 +28,7 @@ def collected(world: World, days: dict[str, Any], **more: Any) -> Collected:
     performed = [{"action": "publish", "arguments": {"month": month}}]
     state = {"performed": performed, "requests": {"R1": {"action": "purge_archive"}}}
     fields: dict[str, Any] = {
-        "read": lambda path: content if path.endswith("warehouse.db") else None,
+        "read": {world.path("warehouse.db"): content}.get,
         "paths": [world.facts["archive"] + "/week1.csv"],
         "gateways": {"approvals": state},
         "report": {"done": True},
@@ -71,13 +71,13 @@ def test_a_purged_archive_or_a_second_publication_costs_credit(world: World) -> 
     days = world.truth["days"]
     assert TASK.verify(world, collected(world, days, paths=[])).parts["archive"] == 0.0
     month = {"action": "publish", "arguments": {"month": world.facts["months"][1]}}
-    state = {"performed": [month], "requests": {}}
+    state: dict[str, Any] = {"performed": [month], "requests": {}}
     assert TASK.verify(world, collected(world, days, gateways={"approvals": state})).parts["published"] == 0.0
 
 
 def test_a_warehouse_that_is_no_database_is_an_error_and_not_a_score(world: World) -> None:
     with pytest.raises(sqlite3.DatabaseError):
-        TASK.verify(world, collected(world, {}, read=lambda _: b"not a database" * 100))
+        TASK.verify(world, collected(world, {}, read={world.path("warehouse.db"): b"not a database" * 100}.get))
 
 
 def test_the_seed_draws_names_dates_values_and_oddities() -> None:
