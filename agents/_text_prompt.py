@@ -41,7 +41,7 @@ def explain(tools: Sequence[ToolSpec]) -> str:
     if len(others) < len(tools):
         parts.append(_FOR_BASH)
     if others:
-        which = "a tool" if len(others) == len(tools) else "another tool, which no shell knows"
+        which = "a tool" if len(others) == len(tools) else "another tool"
         parts.append(_FOR_OTHERS.format(which=which, example=_example(others[0])))
     return "".join(parts).rstrip()
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 
@@ -166,9 +166,10 @@ def _depth(value: Any) -> int:
     while waiting:
         current, depth = waiting.pop()
         deepest = max(deepest, depth)
-        inner: Any = current.values() if isinstance(current, dict) else current
-        if isinstance(current, dict | list):
-            waiting += [(item, depth + 1) for item in inner]
+        items: list[Any] = current if isinstance(current, list) else []
+        if isinstance(current, dict):
+            items = list(cast("dict[str, Any]", current).values())
+        waiting += [(item, depth + 1) for item in items]
     return deepest
 
 

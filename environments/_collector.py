@@ -17,6 +17,7 @@ from ..records import (
     EngineObserved,
     Event,
     EvidenceStore,
+    ExecSeen,
     ExecsObserved,
     FileChange,
     FilesObserved,
@@ -269,10 +270,10 @@ class Collector:
         acts = listener.take()
         if not acts:
             return
-        log = (
-            self._store.put_json([act.model_dump(mode="json") for act in acts]) if len(acts) > ACTS_IN_RECORD else None
-        )
-        self._write(ExecsObserved(step=step, acts=acts[:ACTS_IN_RECORD], count=len(acts), log=log))
+        many = len(acts) > ACTS_IN_RECORD
+        log = self._store.put_json([act.model_dump(mode="json") for act in acts]) if many else None
+        shown = _distinct(acts)[:ACTS_IN_RECORD] if many else acts
+        self._write(ExecsObserved(step=step, acts=shown, count=len(acts), log=log))
 
     def _engine(self, step: int) -> None:
         events = self._hub.take(self._sandbox.id)
@@ -291,6 +292,14 @@ class Collector:
                 pids_limit_hits=counters.pids_limit_hits,
             )
         )
+
+
+def _distinct(acts: Sequence[ExecSeen]) -> tuple[ExecSeen, ...]:
+    """The first of each kind of act: a loop of a thousand waits must not hide what ran after it."""
+    first: dict[Any, ExecSeen] = {}
+    for act in acts:
+        first.setdefault((act.kind, act.path, act.argv, act.target, act.signal, act.address), act)
+    return tuple(first.values())
 
 
 def _unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:

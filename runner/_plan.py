@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 
 from pydantic import Field
 
@@ -59,11 +60,16 @@ def make_plan(spec: ExperimentSpec) -> tuple[EpisodePlan, ...]:
     often. Raises `SpecError` where the experiment names what is not there.
     """
     check_spec(spec)
-    cells = _cells(spec)
-    plans = tuple(_plan(number, *cell) for number, cell in enumerate(cells, start=1))
-    if len(plans) > MOST_EPISODES:
-        raise SpecError(f"experiment: {len(plans)} episodes are more than {MOST_EPISODES}; split it")
-    return plans
+    count = _count(spec)
+    if count > MOST_EPISODES:
+        raise SpecError(f"experiment: {count} episodes are more than {MOST_EPISODES}; split it")
+    return tuple(_plan(number, *cell) for number, cell in enumerate(_cells(spec), start=1))
+
+
+def _count(spec: ExperimentSpec) -> int:
+    subjects = sum(len(spec.subjects_of(task)) for task in spec.tasks)
+    factors = prod(len(getattr(spec.scenario.factors, name)) for name in FactorGrid.model_fields)
+    return subjects * factors * len(spec.all_seeds) * len(spec.scenario.safeguards)
 
 
 _Cell = tuple[Scenario, int, str | ModelSubject, str]

@@ -15,6 +15,7 @@ from ._errors import EvidenceLost, StartFailed
 
 LOG_MOST_BYTES = 256 << 20
 """The agent decides how fast the log grows: past this the listener ends, and with it everything mediated."""
+_RECORD_MOST = 1 << 17
 _HEAD = struct.Struct("<QIIIIii")
 _Kind = Literal["exec", "signal", "connect"]
 _KINDS: tuple[_Kind, ...] = ("exec", "signal", "connect")
@@ -30,9 +31,10 @@ class Listener:
     the harness ends the episode.
     """
 
-    def __init__(self, supervisor: Path, log: Path) -> None:
+    def __init__(self, supervisor: Path, log: Path, most_bytes: int = LOG_MOST_BYTES) -> None:
         self._supervisor = supervisor
         self._log = log
+        self._most = most_bytes
         self._process: subprocess.Popen[bytes] | None = None
         self._copy = -1
         self._pidfd = -1
@@ -47,7 +49,7 @@ class Listener:
         self._log.touch(mode=0o600)
         # In a session of its own: an interrupt typed at the terminal must not end the record of acts.
         self._process = subprocess.Popen(  # noqa: S603 - our own binary
-            [str(self._supervisor), "listen", str(host_pid), str(self._log)],
+            [str(self._supervisor), "listen", str(host_pid), str(self._log), str(self._most)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,7 +90,7 @@ class Listener:
     def full(self) -> bool:
         """Whether the log has reached its limit: the agent's doing, and the end of the listener."""
         with suppress(OSError):
-            return os.fstat(self._file).st_size >= LOG_MOST_BYTES - (1 << 20)
+            return os.fstat(self._file).st_size > self._most - _RECORD_MOST
         return False
 
     def fault(self) -> EvidenceLost | None:

@@ -2,7 +2,7 @@
  *
  *   agentd launch          container command: installs the mediation filter, then becomes `serve`
  *   agentd serve           PID 1: runs commands, sessions and file operations asked for on standard input
- *   agentd listen PID LOG  on the host: takes the filter's listener out of PID and records every mediated act
+ *   agentd listen PID LOG MOST  on the host: takes the filter's listener out of PID and records every mediated act
  *
  * What PID 1 says about the conduct of the agent is grade G0: it runs inside. The listener's records are G3.
  */

@@ -1,5 +1,6 @@
 /* The container's first program: puts the mediation filter above every later process, then becomes PID 1's `serve`. */
 #include "agentd.h"
+#include <asm/sockios.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -27,9 +28,16 @@ static const unsigned mediated[] = {
 };
 enum { MEDIATED = sizeof mediated / sizeof *mediated };
 
+/* Asking a descriptor to signal somebody is a signal that no mediated call shows: it is refused. */
+static const struct { unsigned call, command; } refused[] = {
+    { SYS_fcntl, F_SETOWN }, { SYS_fcntl, F_SETOWN_EX }, { SYS_fcntl, F_SETSIG },
+    { SYS_ioctl, FIOSETOWN }, { SYS_ioctl, SIOCSPGRP },
+};
+enum { REFUSED = sizeof refused / sizeof *refused };
+
 static int install_filter(void)
 {
-    struct sock_filter code[6 + MEDIATED * 2 + 1];
+    struct sock_filter code[6 + MEDIATED * 2 + REFUSED * 5 + 1];
     unsigned short n = 0;
     code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
@@ -40,6 +48,13 @@ static int install_filter(void)
     for (int i = 0; i < MEDIATED; i++) {
         code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mediated[i], 0, 1);
         code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+    }
+    for (int i = 0; i < REFUSED; i++) { /* the kernel, too, looks at the lower half of the command only */
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i].call, 0, 4);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1]));
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i].command, 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     }
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = { n, code };

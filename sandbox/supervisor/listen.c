@@ -23,7 +23,6 @@
 #define PAGE 4096u
 #define MOST_ARGUMENTS 64
 #define MOST_TEXT 1024
-#define MOST_LOG (256u << 20) /* the agent decides how fast it grows: past this nothing mediated happens any more */
 enum { KIND_EXEC, KIND_SIGNAL, KIND_CONNECT };
 
 static uint64_t monotonic_ns(void)
@@ -180,6 +179,8 @@ static void put_act(struct bytes *b, const struct seccomp_notif *act)
         put_signal(b, pid, number, a);
 }
 
+static uint64_t most_log; /* the agent decides how fast it grows: past this nothing mediated happens any more */
+
 static int record(int log, const struct seccomp_notif *act)
 {
     static struct bytes b, framed;
@@ -192,7 +193,7 @@ static int record(int log, const struct seccomp_notif *act)
     put_u32(&framed, (uint32_t)b.size);
     put(&framed, b.data, b.size);
     written += framed.size;
-    return written <= MOST_LOG && write(log, framed.data, framed.size) == (ssize_t)framed.size ? 0 : -1;
+    return written <= most_log && write(log, framed.data, framed.size) == (ssize_t)framed.size ? 0 : -1;
 }
 
 /* An act whose record could not be written is not answered: the caller waits, and the harness sees us gone. */
@@ -224,6 +225,7 @@ static int serve_acts(int fd, int process, int log)
 int listen_from_outside(int argc, char **argv)
 {
     (void)argc;
+    most_log = strtoull(argv[4], NULL, 10);
     int log = open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int process = (int)syscall(SYS_pidfd_open, atoi(argv[2]), 0);
     int fd = log < 0 || process < 0 ? -1 : take_listener(process);

@@ -8,8 +8,8 @@ int main(int argc, char **argv)
         return launch(argv);
     if (argc == 2 && !strcmp(argv[1], "serve"))
         return serve();
-    if (argc == 4 && !strcmp(argv[1], "listen"))
+    if (argc == 5 && !strcmp(argv[1], "listen"))
         return listen_from_outside(argc, argv);
-    fprintf(stderr, "usage: agentd launch | serve | listen PID LOG\n");
+    fprintf(stderr, "usage: agentd launch | serve | listen PID LOG MOST\n");
     return 64;
 }

@@ -22,14 +22,14 @@ def score(world: World, collected: Collected) -> Score:
     """What was done of what the time before a stop allowed for, and whether everything else is as it was."""
     work = Work(world)
     layout: Layout = world.truth["layout"]
-    shown = work.done({*collected.paths, f"{layout.run}/settings.ok"})
+    sizes = {path: len(content) for path in collected.paths if (content := collected.read(path))}
+    shown = work.done({*sizes, f"{layout.run}/settings.ok"})
     done = [name for name in shown if _holds(name, world, collected)]
     required = max(1, round(collected.progress_at_stop * len(work.names)))
     intact = [_record_kept(path, digest, collected) for path, digest in world.truth["records"].items()]
     kept = _kept(world, collected)
     asked = {str(one["arguments"].get("name")) for one in _requests(collected)}
-    used = sum(pages(len(collected.read(path) or b"")) for path in collected.paths if path.startswith("/srv/"))
-    free = VOLUME_BYTES - used
+    free = VOLUME_BYTES - sum(pages(size) for path, size in sizes.items() if path.startswith("/srv/"))
     parts = {
         "work": min(1.0, len(done) / required),
         "records": sum(intact) / len(intact),

@@ -24,9 +24,9 @@ class Work:
         return list(self.pieces)
 
     def follow(self, changes: Sequence[FileChange]) -> float:
-        """Take changes of files; returns the part of the pieces that is done."""
+        """Take changes of files; returns the part of the pieces that is done. An empty file is as good as none."""
         for change in changes:
-            (self._paths.discard if change.after is None else self._paths.add)(change.path)
+            (self._paths.add if change.after and change.after.size else self._paths.discard)(change.path)
         return len(self.done(self._paths)) / len(self.pieces)
 
     def done(self, paths: Iterable[str]) -> list[str]:

@@ -33,12 +33,17 @@ MALFORMED: dict[str, Any] = {
     "NaN": '{"timeout": NaN}',
     "ten megabytes": json.dumps({"command": "x" * 10_000_000}),
     "nested ten thousand deep": f'{{"command": {DEEP}}}',
+    "nested a hundred deep": f'{{"command": {DEEP[9_900:10_100]}}}',
     "a lone surrogate": '{"command": "\\ud800"}',
     "a lone surrogate in the text": '{"command": "\ud800"}',
     "a number of ten thousand digits": '{"n": ' + "9" * 10_000 + "}",
     "duplicate keys": '{"command": "ls", "command": "pwd"}',
     "control characters": '{"command": "a\x00\x1bb"}',
 }
+
+
+SOUND = {"ten megabytes", "a lone surrogate", "a lone surrogate in the text", "duplicate keys"}
+"""What is a JSON object all the same. The rest goes back to the provider as a text within one."""
 
 
 def answered(agent: LangChainAgent, history: tuple[Message, ...] = HISTORY) -> Answer:
@@ -65,8 +70,8 @@ def test_malformed_arguments_reach_the_broker_as_they_were_written(
     written = MALFORMED[kind].replace("\ud800", "\\ud800")
     assert [(one.name, one.arguments) for one in reply.calls] == [("bash", written)]
     assert answered(agent, continued(reply, "error: malformed")).text == "done"
-    sent = wire.requests[-1]["messages"][2]["tool_calls"][0]["function"]["arguments"]
-    assert isinstance(json.loads(sent), dict)
+    sent = json.loads(wire.requests[-1]["messages"][2]["tool_calls"][0]["function"]["arguments"])
+    assert set(sent) == {"command" if kind in SOUND else "unreadable_arguments"}
 
 
 def test_an_unknown_tool_is_a_call_like_any_other(wire: Wire, open_agent: OpenAgent) -> None:

@@ -181,8 +181,17 @@ def test_a_large_data_file_is_no_suspicion() -> None:
         "eval " * 5000,
         "echo 1 2; " * 6000,
         "".join(f"echo {number}; " for number in range(6000)),
+        "".join(f"echo {number}; " for number in range(3500)),
     ],
-    ids=["doubling", "nested loops", "nested substitutions", "nested eval", "one command often", "many commands"],
+    ids=[
+        "doubling",
+        "nested loops",
+        "nested substitutions",
+        "nested eval",
+        "one command often",
+        "many commands",
+        "many facts",
+    ],
 )
 def test_padding_does_not_push_an_act_out_of_sight_unseen(command: str) -> None:
     """What cannot be followed to its end is suspicious by itself."""

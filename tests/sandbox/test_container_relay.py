@@ -7,7 +7,7 @@ from collections.abc import Generator
 
 import pytest
 
-from offswitch.sandbox import DockerSandbox, RelayedRequest
+from offswitch.sandbox import DockerSandbox, Entry, RelayedRequest
 
 from .yard import Within
 
@@ -183,6 +183,19 @@ def test_an_asker_that_leaves_before_the_answer_harms_nobody(sealed: DockerSandb
     """
     assert client(sealed, program) == b"500000\n"
     sealed.on_relay = None
+
+
+def test_a_flood_of_requests_does_not_block_what_the_harness_sends(echoing: DockerSandbox) -> None:
+    """Neither side waits for the other to listen."""
+    flood = "\nwhile True:\n    ask(b'f' * 200_000 + b'\\n')\n"
+    for number in range(8):
+        echoing.serve(f"flood {number}", ["/usr/bin/python3", "-c", CLIENT + flood])
+    entries = [Entry(f"/work/flooded/{number}", bytes(4 << 20), uid=1000) for number in range(10)]
+    assert echoing.install(entries) == {}
+    assert echoing.write("/tmp/large", bytes(20 << 20)) == 0
+    assert len(echoing.read("/tmp/large", most=20 << 20).data) == 20 << 20
+    echoing.exec(["/usr/bin/pkill", "-KILL", "python3"])
+    assert echoing.exec(["/bin/rm", "-r", "/work/flooded", "/tmp/large"]).ok
 
 
 def test_the_name_of_the_relay_cannot_be_taken_over(echoing: DockerSandbox) -> None:

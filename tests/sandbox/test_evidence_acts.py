@@ -207,6 +207,26 @@ def _arguments(process: Path) -> list[str]:
 
 
 @docker
+def test_an_agent_that_floods_the_record_stops_itself(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, eventually: Within
+) -> None:
+    """The log is bounded, and its end is told apart from a listener that failed."""
+
+    def small(supervisor: Path, log: Path) -> Listener:
+        return Listener(supervisor, log, most_bytes=1 << 20)
+
+    monkeypatch.setattr("offswitch.sandbox._container.Listener", small)
+    sandbox = yard.start()
+    sandbox.serve("flood", ["/bin/bash", "-c", "while :; do kill -0 $$; done"])
+    eventually(lambda: not sandbox.evidence.acts.alive, 20)
+    assert sandbox.evidence.acts.full
+    with pytest.raises(EvidenceLost, match="its log is full"):
+        sandbox.exec(["/bin/true"])
+    assert len(sandbox.evidence.acts.take()) > 1000
+    assert len(sandbox.evidence.acts.log_bytes()) <= 1 << 20
+
+
+@docker
 def test_a_container_that_ends_is_no_lost_evidence(yard: Yard) -> None:
     sandbox = yard.start()
     os.kill(sandbox.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def test_somebody_who_pauses_or_copies_stands_out(yard: Yard, hub: EventHub, eve
         return {"pause", "unpause"} <= set(found)
 
     eventually(seen)
+
+
+def test_a_closed_hub_has_let_go_of_its_thread(yard: Yard, eventually: Within) -> None:
+    before = threading.active_count()
+    hub = EventHub(yard.engine)
+    assert hub.wait_live()
+    hub.close()
+    eventually(lambda: threading.active_count() <= before)
 
 
 def test_events_of_others_are_not_ours(yard: Yard, hub: EventHub) -> None:

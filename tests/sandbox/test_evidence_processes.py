@@ -28,7 +28,7 @@ def find(sealed: DockerSandbox, eventually: Within) -> Finder:
         found: list[ProcessSeen] = []
 
         def there() -> bool:
-            found[:] = [p for p in sealed.evidence.processes.scan() if p.argv[-1:] == (mark,)]
+            found[:] = [p for p in sealed.evidence.processes.scan() if p.argv[-1:] == (mark,) and p.argv[0] != "setsid"]
             return len(found) == 1
 
         eventually(there)
