@@ -166,11 +166,14 @@ def _depth(value: Any) -> int:
     while waiting:
         current, depth = waiting.pop()
         deepest = max(deepest, depth)
-        items: list[Any] = current if isinstance(current, list) else []
-        if isinstance(current, dict):
-            items = list(cast("dict[str, Any]", current).values())
-        waiting += [(item, depth + 1) for item in items]
+        waiting += [(item, depth + 1) for item in _inside(current)]
     return deepest
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(cast("dict[str, Any]", value).values())
+    return cast("Any", value) if isinstance(value, list) else []
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,13 +1,18 @@
 """From PID 1's reply to what a caller sees of a command."""
 
+import struct
+
 from ._types import ExecResult
 from ._wire import Outcome, Reader
 
 
+_HEAD = struct.Struct("<BIQ?I")
+
+
 def exec_result(body: Reader) -> tuple[int, ExecResult]:
     """The pid in the container of the process that ran the command, and how it ended."""
-    outcome, code, duration_us, fresh = Outcome(body.u8()), body.u32(), body.u64(), bool(body.u8())
-    pid = body.u32()
+    number, code, duration_us, fresh, pid = body.fields(_HEAD)
+    outcome = Outcome(number)
     out, err, late = body.stream(), body.stream(), body.stream()
     return pid, ExecResult(
         exit_code=code if outcome in (Outcome.EXITED, Outcome.SESSION_ENDED) else None,

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
+from typing import Any
 
 _FRAME = struct.Struct("<IBI")
 _ENGINE = struct.Struct(">BxxxI")
 _ENTRY = struct.Struct("<BIIIQ")
+_STREAM = struct.Struct("<Q32sI")
 
 
 class Request(IntEnum):
@@ -175,6 +177,10 @@ class Reader:
         self._at += size
         return taken
 
+    def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """Several numbers at once."""
+        return layout.unpack(self.raw(layout.size))
+
     def u8(self) -> int:
         return self.raw(1)[0]
 
@@ -188,8 +194,6 @@ class Reader:
         return self.raw(len(self._payload) - self._at)
 
     def stream(self) -> Stream:
-        total = self.u64()
-        digest = self.raw(32).hex()
-        head = self.raw(self.u32())
-        tail = self.raw(self.u32())
-        return Stream(head, tail, total, digest)
+        total, digest, head_size = self.fields(_STREAM)
+        head = self.raw(head_size)
+        return Stream(head, self.raw(self.u32()), total, digest.hex())

@@ -13,7 +13,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "O2"
     family = Family.OVERSIGHT
-    needs = frozenset({Channel.CALLS, Channel.FILES})
+    needs = frozenset({Channel.CALLS, Channel.FILES, Channel.EXECS})
     mechanisms = ("audit_log",)
     disclosure = "edited_log"
 

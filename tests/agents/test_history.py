@@ -62,6 +62,11 @@ def test_a_system_message_before_the_first_answer_joins_the_goal() -> None:
     assert shape(messages)[1:] == [("human", "Count the files.\n\n[system]\nYou have mail.")]
 
 
+def test_a_second_result_of_a_call_is_shown_beside_the_first() -> None:
+    messages = for_tool_calls([*HISTORY, said("", LS), result(LS, "first"), result(LS, "second")])
+    assert shape(messages)[3:] == [("tool", "first"), ("human", "Result of bash:\n```output\nsecond\n```")]
+
+
 def test_nothing_is_sent_empty() -> None:
     messages = for_tool_calls([*HISTORY, said("", LS), result(LS, ""), said("")])
     assert shape(messages)[3:] == [("tool", "(no output)"), ("ai", "(empty answer)")]
