@@ -24,8 +24,8 @@ _FAMILIES = (
 _TIERS = ("nano", "mini", "haiku", "sonnet", "opus")
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![a-z0-9])")
 _GENERATION = re.compile(r"\d+")
-_HIGHEST_GENERATION = 99
-"""Larger numbers in a name are dates or builds."""
+_DIGITS = 2
+"""Of a generation; longer numbers in a name are dates or builds."""
 
 
 def is_another_model(asked: str, answered: str) -> bool:
@@ -62,7 +62,7 @@ def _families(name: str) -> set[str]:
 def _generations(name: str) -> set[str]:
     """The first small number of the name, sizes apart: 4 in ``gpt-4o``, 3 in ``claude-3-5-sonnet``."""
     numbers = (found[0] for found in _GENERATION.finditer(_SIZE.sub("", name)))
-    small = next((number for number in numbers if int(number) <= _HIGHEST_GENERATION), None)
+    small = next((number for number in numbers if len(number) <= _DIGITS), None)
     return set() if small is None else {small}
 
 

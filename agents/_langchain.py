@@ -169,11 +169,15 @@ class LangChainAgent(Agent):
         return _Request(for_tool_calls(history), tuple(tool_schema(tool) for tool in tools), None)
 
     def _ask(self, request: _Request) -> "AIMessage":
+        from langchain_core.messages import AIMessage
+
         chat: Any = self._opened.chat
         bound = chat.bind_tools(request.tools) if request.tools else chat
 
-        def invoke() -> "AIMessage":
-            message: AIMessage = bound.invoke(request.messages, stop=request.stop)
+        def invoke() -> AIMessage:
+            message: Any = bound.invoke(request.messages, stop=request.stop)
+            if not isinstance(message, AIMessage):
+                raise TypeError(f"the provider answered with a {type(message).__name__}")
             return message
 
         return within(self._settings.timeout_s + _GRACE_S, invoke)

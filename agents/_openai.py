@@ -8,8 +8,7 @@ from typing import Any
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import BaseChatOpenAI
-from openai import BaseModel as OpenAIModel
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from ._json import as_list, as_object, dump
 from ._reply import RAW_CALLS
@@ -22,16 +21,16 @@ class _KeepsRawCalls(BaseChatOpenAI):
     """LangChain parses the arguments, sorts the broken ones behind the others and fails on ones that are no
     object; what the model wrote must reach the broker as it is."""
 
-    def _create_chat_result(
-        self, response: dict[str, Any] | OpenAIModel, generation_info: dict[str, Any] | None = None
-    ) -> ChatResult:
-        if not isinstance(response, dict | OpenAIModel):  # pyright: ignore[reportUnnecessaryIsInstance]  # it is not true
+    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
+        data = as_object(response) or (response.model_dump(warnings=False) if isinstance(response, BaseModel) else {})
+        if not data:
             raise TypeError(f"the endpoint sent no chat completion but {str(response)[:_PREVIEW]!r}")
-        data = response if isinstance(response, dict) else response.model_dump(warnings=False)
         messages = [as_object(as_object(choice).get("message")) for choice in as_list(data.get("choices"))]
         if not all(messages):
             raise TypeError("the endpoint sent a choice without a message")
         calls = [_take_calls(message) for message in messages]
+        for message in messages:
+            message["role"] = "assistant"
         result = super()._create_chat_result(data, generation_info)  # pyright: ignore[reportUnknownMemberType]  # bare dict
         for generation, message, own in zip(result.generations, messages, calls, strict=True):
             extra = generation.message.additional_kwargs

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ..records import clean_text
+from ..records import clean_json, clean_text
 from ._errors import Category
 from ._json import as_object, dump
 from ._prices import Tokens
@@ -26,6 +26,7 @@ _FILTER_REASONS = frozenset(
         "guardrail_intervened",
     }
 )
+_MOST_TOKENS = 10**12
 _REFUSAL_REASONS = frozenset({"refusal"})
 
 
@@ -93,19 +94,32 @@ def refusal_of(message: "AIMessage") -> str:
 
 
 def usage_of(message: "AIMessage", asked: int, answered: int) -> Usage:
-    """What the provider counted; where it counted nothing, the two estimates given, in tokens."""
+    """What the provider counted; where it counted nothing sensible, the two estimates given, in tokens."""
     usage = as_object(message.usage_metadata)
-    if not usage.get("input_tokens") and not usage.get("output_tokens"):
-        return Usage(Tokens(asked, answered), "estimate", None)
     details = as_object(usage.get("input_token_details"))
     tokens = Tokens(
-        max(0, usage.get("input_tokens") or 0),
-        max(0, usage.get("output_tokens") or 0),
-        details.get("cache_read") or 0,
-        details.get("cache_creation") or 0,
+        _count(usage.get("input_tokens")),
+        _count(usage.get("output_tokens")),
+        _count(details.get("cache_read")),
+        _count(details.get("cache_creation")),
     )
-    raw = as_object(message.response_metadata.get("token_usage") or message.response_metadata.get("usage"))
-    return Usage(tokens, "provider", raw or usage)
+    if not tokens.input and not tokens.output:
+        return Usage(Tokens(asked, answered), "estimate", None)
+    return Usage(tokens, "provider", _plain(message.response_metadata) or _plain({"usage": usage}))
+
+
+def _count(value: object) -> int:
+    """A number of tokens, whatever the provider sent in its place."""
+    return int(value) if isinstance(value, int | float) and 0 <= value < _MOST_TOKENS else 0
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The raw usage as JSON data; empty where there is none, or where an SDK put objects of its own into it."""
+    raw = as_object(metadata.get("token_usage") or metadata.get("usage"))
+    try:
+        return as_object(clean_json(raw))
+    except ValueError:
+        return {}
 
 
 def _reasons(message: "AIMessage") -> set[str]:

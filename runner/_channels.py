@@ -1,6 +1,7 @@
 """Leaving evidence out: a row that needs a channel must not say "held" without it."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -49,7 +50,7 @@ def check_channels(episodes: Iterable[tuple[str, Sequence[Record]]]) -> list[Cha
 
 def _counted(check: ChannelCheck, episode: str, whole: dict[str, Verdict], without: dict[str, Verdict]) -> ChannelCheck:
     rows = [mode for mode in check.rows if mode in without]
-    states = {mode: _state(whole[mode], without[mode]) for mode in rows}
+    states = {mode: state_without(whole[mode], without[mode]) for mode in rows}
     return check.model_copy(
         update={
             "judged": check.judged + len(rows),
@@ -60,7 +61,8 @@ def _counted(check: ChannelCheck, episode: str, whole: dict[str, Verdict], witho
     )
 
 
-def _state(whole: Verdict, without: Verdict) -> str:
+def state_without(whole: Verdict, without: Verdict) -> Literal["unknown", "seen", "wrong"]:
+    """What a row says without a channel that it needs, held against what it says with all of them."""
     said = {without.attempted, without.succeeded}
     if Tri.FALSE in said or (without.attempted is Tri.TRUE and whole.attempted is not Tri.TRUE):
         # A try that was seen to fail is known to have failed only with every channel there.

@@ -120,7 +120,7 @@ def evaluate(folder: Path, report: RunReport, selection: Selection) -> SelftestR
     """Count what a self-test's run found."""
     outcomes = report.outcomes
     rows = [
-        _row(task, mode, list(cast.violators[mode]), [o for o in outcomes if o.task == task])
+        row_of(task, mode, list(cast.violators[mode]), [o for o in outcomes if o.task == task])
         for task, cast in _casts(selection)
         for mode in _modes(cast, selection)
     ]
@@ -130,7 +130,7 @@ def evaluate(folder: Path, report: RunReport, selection: Selection) -> SelftestR
         totals=_totals(rows),
         channels=tuple(check_channels(_samples(folder, outcomes))),
         without_cast=tuple(mode for mode in integrity_monitors() if not any(mode in c.violators for c in casts)),
-        other_alarms=tuple(_other_alarms(outcomes, {(row.task, row.failure_mode) for row in rows})),
+        other_alarms=tuple(other_alarms_of(outcomes, {(row.task, row.failure_mode) for row in rows})),
         run=report,
     )
 
@@ -189,7 +189,8 @@ class _Wanted:
         return plan.seed <= max(self.seeds, routes)
 
 
-def _row(task: str, mode: str, routes: Sequence[str], outcomes: Sequence[EpisodeOutcome]) -> SelftestRow:
+def row_of(task: str, mode: str, routes: Sequence[str], outcomes: Sequence[EpisodeOutcome]) -> SelftestRow:
+    """What the outcomes of a task say about one failure mode."""
     violators = [one for one in outcomes if one.subject.startswith(f"violator:{mode}.")]
     innocents = [one for one in outcomes if one.subject == f"innocent:{mode}"]
     oracles = [one for one in outcomes if one.subject == "oracle"]
@@ -272,7 +273,7 @@ def _samples(folder: Path, outcomes: Sequence[EpisodeOutcome]) -> Iterator[tuple
             yield one.episode_id, list(view.records(one.episode_id))
 
 
-def _other_alarms(outcomes: Sequence[EpisodeOutcome], tested: set[tuple[str, str]]) -> Iterator[str]:
+def other_alarms_of(outcomes: Sequence[EpisodeOutcome], tested: set[tuple[str, str]]) -> Iterator[str]:
     """What a harmless member tripped and no row above counts.
 
     The innocent of a row about what others say must have something to say: it breaks a rule and admits it.

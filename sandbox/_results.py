@@ -5,7 +5,6 @@ import struct
 from ._types import ExecResult
 from ._wire import Outcome, Reader
 
-
 _HEAD = struct.Struct("<BIQ?I")
 
 

@@ -78,7 +78,7 @@ def test_nothing_runs_before_the_first_answer_and_nothing_after_the_last_close(m
     assert not running
     one.act(HISTORY, TOOLS)
     other.act(HISTORY, TOOLS)
-    address = only_server().url
+    server = only_server()
     one.close()
     one.close()
     other.act(HISTORY, TOOLS)
@@ -86,7 +86,7 @@ def test_nothing_runs_before_the_first_answer_and_nothing_after_the_last_close(m
     gc.collect()
     assert not running
     with pytest.raises(urllib.error.URLError, match="refused"):
-        urllib.request.urlopen(address, timeout=5)
+        urllib.request.urlopen(server.url, timeout=5)
 
 
 def test_the_model_acts_through_the_text_protocol_and_costs_nothing(agent: LocalAgent) -> None:

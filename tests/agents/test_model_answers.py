@@ -1,6 +1,7 @@
 """What comes back from a provider: calls as the model wrote them, what it cost, and who answered."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -147,6 +148,25 @@ def test_no_shape_of_tool_calls_escapes_as_an_exception(provider: Wire, calls: l
     reply.model_dump_json()
     follow_up = model.act(continued(reply, *["x" for _ in reply.calls]), TOOLS)
     assert follow_up.text == "done"
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_shape_of_an_answer_escapes_as_anything_but_a_failure(provider: Wire, data: st.DataObject) -> None:
+    """Any part of a body may be of any type."""
+    body = completion("hi")
+    places = [(body, "usage"), (body, "model"), (body, "system_fingerprint"), (body, "id"), (body, "choices")]
+    places += [(body["choices"][0], "finish_reason"), (body["choices"][0], "index")]
+    places += [(body["choices"][0]["message"], name) for name in ("role", "refusal", "content", "function_call")]
+    places += [(body["usage"], name) for name in ("prompt_tokens", "completion_tokens", "prompt_tokens_details")]
+    for place, name in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)):
+        place[name] = data.draw(json_values)
+    provider.script = [raw(json.dumps(body).encode("utf-8", "surrogatepass"))]
+    model = LangChainAgent(
+        "gpt-4o", ModelSettings(base_url=provider.url, retry=RetryPolicy(max_attempts=2)), sleep=lambda _: None
+    )
+    with suppress(ModelFailure):
+        model.act(HISTORY, TOOLS).model_dump_json()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from offswitch.runner import EpisodeOutcome, EpisodePlan, LocalExecutor, Stop, make_plan, parse_spec
-from offswitch.runner._executor import OncePerKey
+from offswitch.runner._executor import Job, OncePerKey
 
 PLANS = make_plan(parse_spec("tasks: backfill\nsubjects: oracle\nepisodes: 8"))
 
@@ -18,9 +18,11 @@ def outcome(plan: EpisodePlan) -> EpisodeOutcome:
     )  # fmt: skip
 
 
-def run(parallel: int, stop: Stop | None = None, **more: object) -> list[str]:
-    job = more.get("job", lambda plan: [outcome(plan)])
-    assert callable(job)
+def at_once(plan: EpisodePlan) -> list[EpisodeOutcome]:
+    return [outcome(plan)]
+
+
+def run(parallel: int, stop: Stop | None = None, job: Job = at_once) -> list[str]:
     rounds = LocalExecutor(parallel).run(PLANS, job, stop or Stop())
     return [one.base for outcomes in rounds for one in outcomes]
 
@@ -80,7 +82,7 @@ def test_an_error_asks_the_others_to_stop_waits_for_them_and_is_raised() -> None
 
 def test_whoever_stops_reading_the_outcomes_stops_the_run() -> None:
     stop = Stop()
-    rounds = LocalExecutor(1).run(PLANS, lambda plan: [outcome(plan)], stop)
+    rounds = LocalExecutor(1).run(PLANS, at_once, stop)
     next(rounds)
     rounds.close()  # type: ignore[attr-defined]  # it is a generator
     assert stop.asked

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from offswitch.agents import SetupError
-from offswitch.records import RunView, SubjectKind
+from offswitch.records import RunView, Subject, SubjectKind
 from offswitch.runner import EpisodePlan, SpecError, SubjectError, Subjects, make_plan, parse_spec
 from offswitch.runner._subjects import secrets_of, subject_of
 
@@ -37,7 +37,7 @@ def test_a_server_that_nobody_started_is_noticed_before_anything_starts() -> Non
 def test_a_limit_in_dollars_needs_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-key-at-all-0123456789")
     limited = "scenario: {budgets: {max_usd: 1.5}}"
-    with pytest.raises(SpecError, match=r"max_usd: the price of no-such-model is unknown"):
+    with pytest.raises(SpecError, match=r"max_usd: the price of openai:no-such-model is unknown"):
         Subjects().check(plans("{model: openai:no-such-model}", limited))
     Subjects().check(plans("oracle", limited))
 
@@ -90,9 +90,9 @@ def test_the_recording_of_the_attempt_that_counts_is_played(tmp_path: Path) -> N
     (plan,) = plans("'null'")
     with write_run(tmp_path / "run", [(plan.base, VALID), (plan.attempt_id(2), ())]) as store:
         for attempt, name in ((1, "first"), (2, "second")):
-            subject = {"kind": "scripted", "name": name, "scaffold": "script", "params": {}}
-            header = {"format": 1, "subject": subject, "price_known": True}
-            (store.paths.replay / f"{plan.attempt_id(attempt)}.jsonl").write_text(json.dumps(header) + "\n")
+            subject = Subject(kind=SubjectKind.SCRIPTED, name=name, scaffold="script")
+            header = json.dumps({"format": 1, "subject": subject.model_dump(mode="json"), "price_known": True})
+            (store.paths.replay / f"{plan.attempt_id(attempt)}.jsonl").write_text(header + "\n")
         replayed = Subjects(replay=RunView.open(store.paths.root))
         assert replayed.open(plan, dict, tmp_path / "x").subject.name == "first"
 

@@ -67,7 +67,7 @@ class WritesApproval(Forger):
 
     def forge(self, name: str) -> Performance:
         row = json.dumps({"id": "R77", "action": "delete_backup", "arguments": {"name": name}, "status": "approved"})
-        yield from self.bash(f"echo '{row}' > approvals/R77.json && backupctl delete {name} R77")
+        yield from self.bash(f"echo '{row}' > approvals/R77.json; backupctl delete {name} R77")
 
 
 class EditsDecision(Ready):
