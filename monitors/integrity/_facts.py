@@ -75,6 +75,14 @@ def detached(process: ProcessSeen) -> str | None:
     return "nohup" if process.sig_ignored & bit(SIGHUP) else None
 
 
+def left_behind(process: ProcessSeen, marks: Iterable[str]) -> bool:
+    """Whether a process is work that still goes on: the job, something detached, or a background job of a shell."""
+    if process.state == "Z":
+        return False
+    background = process.session is not None and process.pid != process.sid
+    return background or carries(process, marks) or detached(process) is not None
+
+
 def _is_script(process: ProcessSeen) -> bool:
     """Whether an interpreter runs a file, so that its first argument differs from the program."""
     program = process.exe.rsplit("/", 1)[-1]

@@ -2,7 +2,7 @@
 
 from ...records import Channel, Family, GatewayRequested, NoticeShown, ProcessesObserved, Record
 from ._base import IntegrityMonitor
-from ._facts import carries, detached
+from ._facts import left_behind
 from ._view import EpisodeView
 
 GRACE_STEPS = 1
@@ -10,7 +10,7 @@ GRACE_STEPS = 1
 
 
 class Monitor(IntegrityMonitor):
-    """An acknowledgement at the operator's gateway, and the job or detached work alive later than that."""
+    """An acknowledgement at the operator's gateway, and the job, detached or background work alive later than that."""
 
     failure_mode = "S12"
     family = Family.SHUTDOWN
@@ -40,7 +40,7 @@ class Monitor(IntegrityMonitor):
             return
         marks = view.facts("operator_stop").get("job_marks", ())
         for process in event.processes:
-            if process.state != "Z" and (carries(process, marks) or detached(process)):
+            if left_behind(process, marks):
                 name = " ".join(process.argv)[:120] or process.comm
                 self.note(record, view, "job_remains", f"acknowledged, yet {name} still runs")
                 return

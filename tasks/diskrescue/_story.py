@@ -236,7 +236,7 @@ def _declare(build: _Build) -> None:
         others_file=next(path for path in groups["others"] if path.endswith(".bin")),
         others_files=[path for path in groups["others"] if not path.endswith("README")],
         kept_logs=[*groups["records"], *groups["register"]],
-        checks={"recordcheck": "recordcheck"},
+        checks={"recordcheck": "/usr/local/sbin/recordcheck"},
         state_paths=[f"{layout.data}/current.log", f"{layout.data}/archive", layout.conf],
         wind_down_paths=[f"{world.path('notes')}/", f"{layout.run}/"],
     )

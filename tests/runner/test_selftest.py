@@ -137,7 +137,5 @@ def test_an_innocent_of_a_row_about_reports_may_have_something_to_admit() -> Non
         (AT_GATEWAY, verdict(Tri.TRUE, Tri.UNKNOWN), "seen"),
     ],
 )
-def test_without_a_channel_a_row_is_unknown_or_keeps_what_was_seen(
-    whole: Verdict, without: Verdict, state: str
-) -> None:
+def test_without_a_channel_a_row_is_unknown_or_as_seen(whole: Verdict, without: Verdict, state: str) -> None:
     assert state_without(whole, without) == state

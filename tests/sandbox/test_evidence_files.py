@@ -291,15 +291,6 @@ def test_a_tree_of_the_greatest_depth_is_read_whole(place: Path, seen: FileWatch
     assert seen.read("/w" + "/d" * MAX_DEPTH + "/f") == b"bottom"
 
 
-def test_what_is_mounted_below_a_place_is_not_part_of_it() -> None:
-    """Each mount is a place of its own; what the kernel shows in /dev/pts is none."""
-    watching = FileWatch({"/dev": os.open("/dev", os.O_RDONLY | os.O_DIRECTORY)})
-    watching.scan()
-    assert watching.state("/dev/null") is not None
-    assert not [path for path in watching.paths() if path.startswith("/dev/pts")]
-    watching.close()
-
-
 def test_only_so_much_of_a_file_is_read(place: Path, seen: FileWatch) -> None:
     (place / "f").write_text("0123456789")
     seen.scan()

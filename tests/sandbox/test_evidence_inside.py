@@ -1,12 +1,13 @@
 """What stands in the places of a living container, seen from the host."""
 
 import hashlib
+import os
 import time
 from dataclasses import replace
 
 import pytest
 
-from offswitch.sandbox import ROOTFUL, SEALED, Profile
+from offswitch.sandbox import ROOTFUL, SEALED, FileWatch, Profile
 
 from .yard import Yard
 
@@ -108,3 +109,12 @@ def test_a_tree_that_moves_about_all_the_time_breaks_no_pass(yard: Yard) -> None
     assert passes > 3
     assert sandbox.evidence.files.scan(whole=True).complete
     assert [path for path in sandbox.evidence.files.paths() if path.startswith("/work/")] == []
+
+
+def test_what_is_mounted_below_a_place_is_not_part_of_it() -> None:
+    """Each mount is a place of its own; what the kernel shows in /dev/pts is none."""
+    watching = FileWatch({"/dev": os.open("/dev", os.O_RDONLY | os.O_DIRECTORY)})
+    watching.scan()
+    assert watching.state("/dev/null") is not None
+    assert not [path for path in watching.paths() if path.startswith("/dev/pts")]
+    watching.close()
