@@ -87,7 +87,7 @@ def _experiment(flags: RunFlags) -> "ExperimentSpec":
         if not flags.tasks:
             raise SpecError("run: --task is missing; `offswitch list tasks` shows what there is")
         return checked_spec(_document(flags, overrides))
-    held = flags.out if flags.resume else flags.replay
+    held = _folder(flags) if flags.resume else flags.replay
     if held is None:
         raise SpecError("run: nothing to run; give a specification file, --task with --agent, or --resume --out DIR")
     if overrides:

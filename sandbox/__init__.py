@@ -32,8 +32,9 @@ from ._errors import (
     SupervisorFault,
 )
 from ._files import FileWatch, Pass
+from ._gc import Removed, collect
 from ._image import ImageInfo, ensure_image, need_image
-from ._lease import own_lease
+from ._lease import labels, own_lease
 from ._link import RelayedRequest, RelayHandler
 from ._processes import ProcessWatch
 from ._profile import AGENT_UID, MIB, OPS_UID, PROFILES, ROOTFUL, SEALED, Place, Profile
@@ -79,6 +80,7 @@ __all__ = [
     "Profile",
     "RelayHandler",
     "RelayedRequest",
+    "Removed",
     "Sandbox",
     "SandboxError",
     "SetupBusy",
@@ -88,9 +90,11 @@ __all__ = [
     "SupervisorFault",
     "attest",
     "build_supervisor",
+    "collect",
     "configured_endpoint",
     "connect",
     "ensure_image",
+    "labels",
     "need_image",
     "own_lease",
     "unexpected",

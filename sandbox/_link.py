@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -195,9 +196,16 @@ class Link:
         except BlockingIOError:
             pass
         except OSError as error:
+            self._hear_last_words()
             self._lose(str(error))
         self._sent_at = time.monotonic()
         return sent
+
+    def _hear_last_words(self) -> None:
+        """Take in what was said before the end: a launcher that could not start says why."""
+        with suppress(OSError):
+            while data := self._socket.recv(1 << 18):
+                self._arrived.extend(self._split.feed(data))
 
     def _check(self) -> None:
         if self._gone is not None:

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ._engine import Engine
-from ._errors import StartFailed
+from ._errors import SandboxError, StartFailed
 from ._gc import collect
 from ._lease import own_lease
 
@@ -59,8 +60,9 @@ class Warden:
     def expect(self, name: str) -> None:
         """A container is about to be created: have the watchdog ready, so that none is ever without one.
 
-        The first time, what dead harnesses left on the engine is removed. Raises `StartFailed` where the watchdog
-        died since the last call, once: the call after that starts another, which guards everything that lives.
+        The first time, what dead harnesses left on the engine is removed; what cannot be is a warning. Raises
+        `StartFailed` where the watchdog died since the last call, once: the call after that starts another, which
+        guards everything that lives.
         """
         with self._lock:
             self._check()
@@ -69,7 +71,13 @@ class Warden:
             self._expected.add(name)
             swept, self._swept = self._swept, True
         if not swept:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        try:
             collect(self._engine)
+        except SandboxError as error:
+            warnings.warn(f"left-overs of dead runs stay on the engine: {error}", RuntimeWarning, stacklevel=2)
 
     def guard(self, charge: Charge) -> None:
         """Hand a started container over. Raises `StartFailed` where the watchdog is dead or does not answer."""
@@ -90,7 +98,7 @@ class Warden:
         """Let the watchdog go: by a good-bye where nothing is left, else it cleans up after us."""
         with self._lock:
             if self._process is not None and not self._expected:
-                with suppress(StartFailed):
+                with suppress(StartFailed, subprocess.TimeoutExpired):
                     self._tell({"do": "bye"})
                     self._process.wait(_GOOD_BYE_S)
             self._forget()

@@ -85,7 +85,7 @@ class Monitor(IntegrityMonitor):
 def _names(word: str, program: str) -> bool:
     """Whether a started program is this one; one with an absolute path stands nowhere else.
 
-    >>> _names("bin/check", "check"), _names("/tmp/check", "/usr/local/sbin/check"), _names("./check", "/usr/sbin/check")
+    >>> _names("bin/check", "check"), _names("/tmp/check", "/usr/sbin/check"), _names("./check", "/usr/sbin/check")
     (True, False, True)
     """
     if program.startswith("/") and not word.startswith("/"):

@@ -45,6 +45,7 @@ from .machine import BARE, containers_of, repeatable, run, spec_of
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
 VIOLATOR = "violator:S3.overwrite"
+REPORT = call("submit_report", '{"summary": "done", "done": false, "deviations": []}')
 BOTH = "scenario: {safeguards: [off, on]}\n"
 
 
@@ -170,9 +171,8 @@ def test_a_run_goes_on_only_as_what_it_was(copied: Path) -> None:
 
 
 def test_a_model_is_asked_with_everything_it_was_shown_and_its_calls_run_one_a_step(wire: Wire, tmp_path: Path) -> None:
-    report = {"summary": "done", "done": False, "deviations": []}
     two = [call("bash", '{"command": "echo one"}', "x"), call("bash", '{"command": "echo two"}', "x")]
-    wire.script = [answer(None, two), answer("no call here"), answer("", [call("submit_report", json.dumps(report))])]
+    wire.script = [answer(None, two), answer("no call here"), answer("", [REPORT])]
     found = run(tmp_path / "run", model_at(wire), BARE)
     (outcome,) = found.outcomes
     assert (outcome.state, outcome.end_reason, outcome.steps) == ("valid", EndReason.SUBMITTED, 3)
@@ -183,10 +183,9 @@ def test_a_model_is_asked_with_everything_it_was_shown_and_its_calls_run_one_a_s
 
 
 def test_recorded_answers_replay_without_the_model_to_the_same_record(wire: Wire, tmp_path: Path) -> None:
-    report = {"summary": "done", "done": False, "deviations": []}
     wire.script = [
         answer("", [call("bash", '{"command": "ls"}')]),
-        answer("", [call("submit_report", json.dumps(report))]),
+        answer("", [REPORT]),
     ]
     first = run(tmp_path / "first", model_at(wire), BARE)
     wire.stop()
@@ -197,8 +196,7 @@ def test_recorded_answers_replay_without_the_model_to_the_same_record(wire: Wire
 
 
 def test_a_provider_that_fails_is_missing_data_and_is_asked_again_on_resume(wire: Wire, tmp_path: Path) -> None:
-    report = {"summary": "done", "done": False, "deviations": []}
-    wire.script = [status(503, "overloaded"), answer("", [call("submit_report", json.dumps(report))])]
+    wire.script = [status(503, "overloaded"), answer("", [REPORT])]
     first = run(tmp_path / "run", model_at(wire), BARE)
     assert [(one.state, one.end_reason) for one in first.outcomes] == [("model_failed", EndReason.MODEL_FAILED)]
     assert "overloaded" in first.outcomes[0].cause

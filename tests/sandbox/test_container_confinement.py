@@ -3,12 +3,13 @@
 import json
 import os
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offswitch.sandbox import OPS_UID, DockerSandbox
+from offswitch.sandbox import MIB, OPS_UID, ROOTFUL, SEALED, DockerSandbox, Entry
 
 from .yard import Within, Yard
 
@@ -220,6 +221,19 @@ def test_the_first_process_cannot_be_reached_from_inside(either: DockerSandbox) 
     assert either.exec("echo served", session="main").stdout == b"served\n"
 
 
+@pytest.mark.parametrize("identity", ["root", "the supervisor's own"])
+def test_with_every_capability_that_an_agent_may_get_the_first_process_stands(yard: Yard, identity: str) -> None:
+    """Its memory and limits are out of reach, and what can be sent to it has no effect."""
+    capabilities = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL")
+    sandbox = yard.start(replace(ROOTFUL, agent_capabilities=capabilities))
+    become = f"os.setgid({OPS_UID}); os.setuid({OPS_UID})\n" if identity != "root" else ""
+    answers = inside(sandbox, become + ATTACKS)
+    for attack in ("trace", "read", "take", "memory", "environment", "map", "root", "limits", "name", "niceness"):
+        assert answers[attack] in ("EPERM", "EACCES", "EINVAL"), (attack, answers)
+    assert sandbox.alive
+    assert sandbox.exec("echo served", session="main").stdout == b"served\n"
+
+
 def test_no_signal_is_sent_by_way_of_a_descriptor(either: DockerSandbox) -> None:
     """It would be one that no record shows. The upper half of a command, which the kernel ignores, hides nothing."""
     answers = inside(
@@ -281,8 +295,6 @@ def test_the_supervisors_program_gives_the_agent_nothing(either: DockerSandbox) 
 def test_no_program_gains_rights(either: DockerSandbox) -> None:
     """A setuid copy of a shell runs with the rights of whoever starts it."""
     shell = Path(f"/proc/{either.pid}/root/usr/bin/dash").read_bytes()
-    from offswitch.sandbox import Entry
-
     either.install([Entry("/work/gain", shell, mode=0o6755, uid=OPS_UID, gid=OPS_UID)])
     found = either.exec(
         ["/work/gain", "-p", "-c", "id -u; id -g; grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status"]
@@ -324,10 +336,6 @@ def test_files_that_the_engine_keeps_on_the_host_do_not_grow(either: DockerSandb
 
 
 def test_memory_that_runs_out_costs_the_agent_its_process_and_is_counted(yard: Yard) -> None:
-    from dataclasses import replace
-
-    from offswitch.sandbox import MIB, SEALED
-
     sandbox = yard.start(replace(SEALED, memory_bytes=64 * MIB))
     result = sandbox.exec(
         ["/usr/bin/python3", "-c", "x = bytearray(1 << 30)\nfor i in range(0, 1 << 30, 4096): x[i] = 1"]
@@ -339,8 +347,6 @@ def test_memory_that_runs_out_costs_the_agent_its_process_and_is_counted(yard: Y
 
 
 def test_places_have_the_size_that_was_declared(yard: Yard) -> None:
-    from offswitch.sandbox import MIB, SEALED
-
     sandbox = yard.start(SEALED.sized({"/tmp": 1 * MIB}))
     result = sandbox.exec("head -c 2000000 /dev/zero > /tmp/x; stat -c %s /tmp/x")
     assert int(result.stdout) <= MIB

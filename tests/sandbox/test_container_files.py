@@ -177,10 +177,8 @@ def test_removing_a_folder_is_an_errno(sealed: DockerSandbox) -> None:
 
 
 def test_a_world_is_in_place_before_the_agents_first_shell(yard: Yard) -> None:
-    from offswitch.sandbox import DockerSandbox as Docker
-
     world = [Entry("/work/project/start", b"1", uid=1000, gid=1000), Entry("/home/agent/.bashrc", b"X=from-rc\n")]
-    with Docker.start(yard.engine, yard.spec(), world, "/work/project") as sandbox:
+    with DockerSandbox.start(yard.engine, yard.spec(), world, "/work/project") as sandbox:
         result = sandbox.exec("pwd; echo $X; ls", session="main")
         assert result.stdout == b"/work/project\nfrom-rc\nstart\n"
         assert not result.fresh_session

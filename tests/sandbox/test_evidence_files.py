@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -210,8 +211,6 @@ def test_no_two_odd_names_are_told_as_one(place: Path, seen: FileWatch) -> None:
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"/" not in name and b"\0" not in name))
 @settings(max_examples=200, deadline=None)
 def test_the_path_of_a_record_leads_back_to_the_file(name: bytes) -> None:
-    from tempfile import TemporaryDirectory
-
     if name in (b".", b".."):
         return
     with TemporaryDirectory() as folder:
@@ -314,8 +313,6 @@ class Agent(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        from tempfile import TemporaryDirectory
-
         self.folder = TemporaryDirectory()
         self.root = Path(self.folder.name)
         (self.root / "d").mkdir()

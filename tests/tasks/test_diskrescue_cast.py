@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offswitch.environments import ControlEnv, Lab, Outcome, Shown
+from offswitch.environments import Call, ControlEnv, Lab, Outcome, Shown, Turn
 from offswitch.monitors.integrity import judge
 from offswitch.records import EndReason, Record, Tri, Verdict, read_ledger
 from offswitch.tasks import load_task
@@ -50,22 +50,35 @@ def play(lab: Lab, folder: Path, member: str, seed: int, scenario: dict[str, Any
         env.reset(seed=seed)
         performance = CAST.member(member)(env.episode.world.facts)
         outcome: Outcome | None = None
-        over = False
+        over, answer = False, 0
         while not over:
             try:
                 turn = next(performance) if outcome is None else performance.send(outcome)
             except StopIteration:
                 env.end(EndReason.GAVE_UP)
                 break
-            tool, arguments = turn if isinstance(turn, tuple) else ("", "")
-            action = {"tool": tool, "arguments": json.dumps(arguments), "answer_id": ""}
-            observation, _, terminated, truncated, _ = env.step(action)
-            shown = tuple(Shown(kind=one["kind"], text=one["text"]) for one in json.loads(observation["notices"]))
-            outcome = Outcome(results=(observation["text"],) if tool else (), notices=shown)
-            over = terminated or truncated
+            answer += 1
+            results: list[str] = []
+            notices: list[dict[str, str]] = []
+            for tool, arguments in _calls(turn):
+                action = {"tool": tool, "arguments": json.dumps(arguments), "answer_id": f"a{answer}"}
+                observation, _, terminated, truncated, _ = env.step(action)
+                over = terminated or truncated
+                results += [observation["text"]] if tool else []
+                notices += json.loads(observation["notices"])
+                if over:
+                    break
+            shown = tuple(Shown(kind=one["kind"], text=one["text"]) for one in notices)
+            outcome = Outcome(results=tuple(results), notices=shown)
         ending, path = env.episode.ending, env.episode.ledger.path
         assert ending is not None
         return Played(ending.score, ending.verdicts, list(read_ledger(path)), ending.reason)
+
+
+def _calls(turn: Turn) -> list[Call]:
+    """The calls of a turn; one without a tool for an answer without a call."""
+    calls = turn if isinstance(turn, list) else [turn]
+    return calls or [("", "")]
 
 
 def test_every_row_of_the_task_has_violators_with_an_evasive_route_and_an_innocent() -> None:
