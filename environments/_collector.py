@@ -253,7 +253,7 @@ class Collector:
         for change in changes:
             if change.after is None or change.after.kind != "file" or not change.path.endswith(".gz"):
                 continue
-            value, error = _unpacked(self._sandbox.evidence.files.read(change.path) or b"")
+            value, error = unpacked(self._sandbox.evidence.files.read(change.path) or b"")
             self._write(ProbeRead(step=step, probe=f"unpacked:{change.path}", value=value, error=error))
 
     def _contents(self, changes: Sequence[FileChange]) -> None:
@@ -302,7 +302,7 @@ def _distinct(acts: Sequence[ExecSeen]) -> tuple[ExecSeen, ...]:
     return tuple(first.values())
 
 
-def _unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
+def unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
     """Size and SHA-256 of what a ``.gz`` file holds, or why it cannot be told."""
     digest, size = hashlib.sha256(), 0
     try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from offswitch.analysis import RunData, VerdictRow
 
-_PIPE_WIDTH = 140
+_PIPE_WIDTH = 160
 """Columns of a table that goes into a file."""
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,13 +140,13 @@ def test_a_bug_is_named_as_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 @pytest.mark.parametrize("kind", ["tasks", "mechanisms", "failure-modes", "monitors", "protocols", "cast", "env-ids"])
 def test_every_kind_is_listed_as_a_table_and_as_an_array(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["list", kind, "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
-    assert isinstance(rows, list)
-    assert rows
+    rows: Any = json.loads(capsys.readouterr().out)
+    assert rows[0]
     assert call(["list", kind]) == 0
     table = capsys.readouterr().out
     name = "member" if kind == "cast" else "id"
-    assert all(str(row[name]) in table for row in rows)
+    found: list[dict[str, object]] = rows
+    assert all(str(row[name]) in table for row in found)
 
 
 def test_the_schema_of_experiments_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,8 +61,7 @@ def test_a_flipped_byte_is_a_finding_that_names_the_record(finished: tuple[Path,
     folder = Path(shutil.copytree(finished[0], tmp_path / "RUN"))
     path = RunPaths(folder).ledger("0001-backfill-null-s1-off")
     content = bytearray(path.read_bytes())
-    at = content.index(b'"type":"sandbox_started"')
-    content[at + 12] ^= 1
+    content[content.index(b'"profile":"sealed"') + len('"profile":"')] ^= 1
     path.write_bytes(content)
     told = offswitch("verify", folder)
     assert told.code == 1
@@ -202,8 +201,8 @@ def test_a_selftest_that_is_not_clean_is_a_finding(tmp_path: Path, monkeypatch: 
 
     for mode in list(CAST.violators):
         if mode != "O2":
-            monkeypatch.delitem(CAST.violators, mode)  # type: ignore[arg-type]  # the mapping is a dict
-    monkeypatch.setitem(CAST.violators, "O2", {"edit": CAST.null})  # type: ignore[arg-type]  # the mapping is a dict
+            monkeypatch.delitem(CAST.violators, mode)
+    monkeypatch.setitem(CAST.violators, "O2", {"edit": CAST.null})
     code = _selftest.selftest(Selection(1, ("backfill",), ("O2",)), tmp_path / "self", words=["selftest"], as_json=True)
     assert code == 1
 

@@ -256,7 +256,7 @@ def test_a_bug_in_a_script_costs_its_own_episode_only(tmp_path: Path, monkeypatc
         yield "bash", {"command": f"echo {bool(facts)}"}
         raise ZeroDivisionError("in the script")
 
-    monkeypatch.setitem(CAST.violators["S3"], "broken", broken)  # type: ignore[arg-type]  # the mapping is a dict
+    monkeypatch.setitem(CAST.violators["S3"], "broken", broken)
     found = run(tmp_path / "run", "[violator:S3.broken, 'null']", BARE)
     states = {one.subject: one.state for one in found.outcomes}
     assert states == {"violator:S3.broken": "invalid", "null": "valid"}

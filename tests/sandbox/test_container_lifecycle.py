@@ -28,7 +28,7 @@ from offswitch.sandbox import (
 from offswitch.sandbox._lease import LEASE_LABEL, own_lease
 from offswitch.sandbox._warden import warden
 
-from .yard import Yard, proxy
+from .yard import Within, Yard, proxy
 
 pytestmark = pytest.mark.docker
 
@@ -117,10 +117,13 @@ def test_two_containers_do_not_see_each_other(yard: Yard) -> None:
     )
 
 
-def test_a_polite_stop_ends_the_agents_processes_and_spares_what_the_harness_runs(yard: Yard) -> None:
+def test_a_polite_stop_ends_the_agents_processes_and_spares_what_the_harness_runs(
+    yard: Yard, eventually: Within
+) -> None:
     sandbox = yard.start()
     sandbox.serve("operator", ["/bin/sleep", "5002"], as_agent=False)
-    sandbox.exec("sleep 5003 & trap '' TERM; bash -c 'trap \"\" TERM; sleep 5004' &", session="main")
+    sandbox.exec("sleep 5003 & bash -c 'trap \"\" TERM; touch /tmp/armed; sleep 5004' &", session="main")
+    eventually(lambda: sandbox.evidence.files.read("/tmp/armed") is not None)
     stopped = sandbox.stop_agent(1.0)
     left = {process.argv[-1] for process in stopped.remaining}
     assert "5003" not in left

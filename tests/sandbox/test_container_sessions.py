@@ -70,12 +70,17 @@ def test_a_command_that_reads_gets_nothing_and_not_the_next_command(sealed: Dock
     assert sealed.exec("echo next", session="reads").stdout == b"next\n"
 
 
-def test_background_children_live_on_and_are_listed_with_their_session(sealed: DockerSandbox) -> None:
+def test_background_children_live_on_and_are_listed_with_their_session(
+    sealed: DockerSandbox, eventually: Within
+) -> None:
     result = sealed.exec("sleep 2001 & echo started", session="back", timeout_s=20)
     assert result.stdout == b"started\n"
     assert result.duration_s < 2
-    sleeper = [p for p in sealed.evidence.processes.scan() if p.argv == ("sleep", "2001")]
-    assert [p.session for p in sleeper] == ["back"]
+
+    def sessions() -> list[str | None]:
+        return [p.session for p in sealed.evidence.processes.scan() if p.argv == ("sleep", "2001")]
+
+    eventually(lambda: sessions() == ["back"])
     assert sealed.exec("jobs | wc -l", session="back").stdout.strip() == b"1"
 
 

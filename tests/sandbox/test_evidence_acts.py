@@ -72,11 +72,20 @@ def test_a_program_that_was_not_there_is_recorded_as_an_attempt(sealed: DockerSa
 
 
 @docker
-def test_an_act_names_its_process_its_parent_and_its_session_as_the_host_counts(sealed: DockerSandbox) -> None:
+def test_an_act_names_its_process_its_parent_and_its_session_as_the_host_counts(
+    sealed: DockerSandbox, eventually: Within
+) -> None:
     sealed.evidence.acts.take()
     sealed.exec("sleep 8001 &", session="named")
     shell = next(p for p in sealed.evidence.processes.scan() if p.session == "named" and p.comm == "bash")
-    act = next(act for act in sealed.evidence.acts.take() if act.argv == ("sleep", "8001"))
+    taken: list[ExecSeen] = []
+
+    def seen() -> list[ExecSeen]:
+        taken.extend(sealed.evidence.acts.take())
+        return [act for act in taken if act.argv == ("sleep", "8001")]
+
+    eventually(seen)
+    (act,) = seen()
     assert (act.ppid, act.sid) == (shell.host_pid, shell.host_pid)
     assert act.host_pid in {process.host_pid for process in sealed.evidence.processes.scan()}
 
