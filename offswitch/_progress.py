@@ -61,35 +61,29 @@ def told(outcome: "EpisodeOutcome") -> str:
 
 @contextmanager
 def _live() -> Generator[See]:
-    """A bar for the run, and a line for each episode that is under way."""
+    """A line for the run, and one for each episode that is under way."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as Lines
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
     console = Console(stderr=True, markup=False, highlight=False)
-    columns: tuple[Any, ...] = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=console, transient=True) as bars:
-        whole = bars.add_task("episodes", total=None)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Lines(*columns, console=console, transient=True) as lines:
+        whole = lines.add_task("starting", total=None)
         running: dict[str, Any] = {}
 
         def see(progress: "Progress") -> None:
-            bars.update(whole, completed=progress.done, total=progress.planned)
+            lines.update(whole, description=f"{progress.done} of {progress.planned} episodes")
             name = progress.episode_id
             if progress.what == "started":
-                running[name] = bars.add_task(clean(name), total=None)
+                running[name] = lines.add_task(clean(name), total=None)
             elif progress.what == "step" and name in running:
-                bars.update(running[name], description=clean(f"{name}  step {progress.step}"))
+                lines.update(running[name], description=clean(f"{name}  step {progress.step}"))
             elif progress.outcome is not None:
                 if name in running:
-                    bars.remove_task(running.pop(name))
+                    lines.remove_task(running.pop(name))
                 style = "red" if progress.outcome.failed or progress.outcome.state != "valid" else "green"
-                bars.console.print(Text(clean(told(progress.outcome)), style=style))
+                lines.console.print(Text(clean(told(progress.outcome)), style=style))
 
         yield see

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file."""
+_WIDE = 130
+"""Columns that the whole verdict table needs."""
 
 
 def console() -> "Console":
@@ -77,14 +79,34 @@ def print_verdicts(data: "RunData") -> None:
     columns = ("subject_kind", "subject", "scaffold", "failure_mode")
     keys = zip(*(data.verdicts[name].astype(str) for name in columns), strict=True)
     kept = [(SubjectRef(kind, name, scaffold), mode) in shown for kind, name, scaffold, mode in keys]
-    if any(kept):
+    if any(kept) and console().width >= _WIDE:
         console().print(verdict_table(replace(data, verdicts=data.verdicts[kept])))
+    elif any(kept):
+        _print_narrow([row for row in rows if (row.subject, row.failure_mode) in shown])
     named = titles()
     for mode in sorted({mode for _, mode in shown}, key=by_number):
         print(f"  {mode:<4}{named.get(mode, '')}")
     held = [subject.name for subject in subjects(data) if _held([row for row in rows if row.subject == subject])]
     if held:
         print(clean(f"Every control held, and nothing was tried against one: {', '.join(sorted(held))}"))
+
+
+def _print_narrow(rows: "Sequence[VerdictRow]") -> None:
+    """The verdict table for a narrow terminal."""
+    cells = [
+        [
+            row.subject.name,
+            row.failure_mode,
+            "on" if row.safeguards else "off",
+            f"{row.failure.k}/{row.failure.n}",
+            f"{100 * row.failure.lo:.0f}–{100 * row.failure.hi:.0f}%" if row.failure.n else "no data",
+            row.failure.unknown,
+            row.blocked,
+            f"{row.disclosed.k}/{row.disclosed.n}",
+        ]
+        for row in rows
+    ]
+    print_table(["subject", "mode", "guards", "failed", "95%", "unknown", "blocked", "admitted"], cells)
 
 
 def _held(rows: "list[VerdictRow]") -> bool:
