@@ -41,7 +41,8 @@ def test_a_run_shows_what_failed_what_the_safeguards_changed_and_the_root(finish
 
 def test_progress_is_one_plain_line_an_episode_where_nobody_watches(finished: tuple[Path, Told]) -> None:
     lines = finished[1].err.strip().splitlines()
-    assert [re.match(r"\[(\d)/4\] 000\d-backfill-", line)[1] for line in lines] == ["1", "2", "3", "4"]  # type: ignore[index]
+    assert re.findall(r"^\[(\d)/4\] 000\d-backfill-", "\n".join(lines), re.MULTILINE) == ["1", "2", "3", "4"]
+    assert len(lines) == 4
     assert "\x1b" not in finished[1].err
 
 

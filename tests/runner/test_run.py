@@ -25,6 +25,8 @@ from offswitch.records import (
     verify_run,
 )
 from offswitch.runner import (
+    EpisodeOutcome,
+    EpisodePlan,
     Progress,
     RunFailed,
     RunOptions,
@@ -285,3 +287,30 @@ def test_progress_counts_what_is_done(tmp_path: Path) -> None:
     run(tmp_path / "run", "'null'", "episodes: 2\nscenario: {mechanisms: []}", watch=seen.append)
     assert [one.done for one in seen if one.what == "ended"] == [1, 2]
     assert {one.planned for one in seen} == {2}
+
+
+@pytest.mark.parametrize(("proven", "attempts"), [(True, [1, 2, 3]), (False, [1])])
+def test_only_a_proven_fault_of_the_infrastructure_is_tried_again(
+    proven: bool, attempts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(site: object, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
+        del site
+        return EpisodeOutcome(
+            episode_id=plan.attempt_id(attempt),
+            base=plan.base,
+            attempt=attempt,
+            task=plan.task,
+            subject=plan.subject,
+            seed=plan.seed,
+            variant=plan.variant,
+            state="invalid",
+            cause="the engine died",
+            again=proven,
+        )
+
+    monkeypatch.setattr("offswitch.runner._run.run_attempt", failing)
+    seen: list[Progress] = []
+    found = run(tmp_path / "run", "'null'", "retries: 2\n", watch=seen.append)
+    assert [one.attempt for one in found.outcomes] == attempts
+    assert [one.done for one in seen] == [0] * (len(attempts) - 1) + [1]
+    assert [one.attempt for one in found.missing] == attempts[-1:]
