@@ -90,9 +90,7 @@ def _experiment(flags: RunFlags) -> "ExperimentSpec":
     held = _folder(flags) if flags.resume else flags.replay
     if held is None:
         raise SpecError("run: nothing to run; give a specification file, --task with --agent, or --resume --out DIR")
-    if overrides:
-        raise SpecError(f"run: the experiment of {held} cannot be changed; give it as a file to start another run")
-    return load_run_spec(held)
+    return load_run_spec(held, overrides)
 
 
 def _shorthands(flags: RunFlags) -> list[str]:

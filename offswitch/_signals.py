@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from offswitch.runner import Stop
 
 _POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = "\x1b[?25h"
 _FIRST = "\noffswitch: {name}: finishing the steps in progress and cleaning up; once more stops at once\n"
 _SECOND = (
     "\noffswitch: stopped at once; what was recorded stays, and the run can be resumed. "
@@ -28,13 +29,15 @@ def interruptible(stop: "Stop") -> Generator[None]:
     def handle(number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if seen:
-            _say(_SECOND)
+            _say((_SHOW_CURSOR if os.isatty(2) else "") + _SECOND)
             os._exit(INTERRUPTED)
         seen.append(number)
         stop.ask(f"interrupted by {name}")
         _say(_FIRST.format(name=name))
 
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in _POLITE}
+    # Under nohup a closed terminal is no request: it was started to outlive it.
+    wanted = [number for number in _POLITE if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, handle) for number in wanted}
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from ._folder import load_run_spec
 from ._history import History
 from ._load import checked_spec, load_spec, override, parse_spec, read_document
 from ._loop import play, tool_specs
-from ._outcome import EpisodeOutcome, Progress, RunReport, Watch
+from ._outcome import EpisodeOutcome, Progress, RunReport, Said, Watch
 from ._plan import EpisodePlan, make_plan
 from ._rejudge import Difference, RejudgeReport, rejudge, verdict_version
 from ._run import RunOptions, run_experiment
@@ -46,6 +46,7 @@ __all__ = [
     "RunOptions",
     "RunReport",
     "RunnerError",
+    "Said",
     "Selection",
     "SelftestReport",
     "SelftestRow",

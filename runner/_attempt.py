@@ -13,7 +13,7 @@ from ..tasks import load_task
 from ._asking import Asking
 from ._executor import OncePerKey
 from ._loop import play
-from ._outcome import EpisodeOutcome, Progress, State, Watch
+from ._outcome import EpisodeOutcome, Progress, Said, State, Watch
 from ._plan import EpisodePlan
 from ._stop import Stop
 from ._subjects import Subjects, subject_of
@@ -141,5 +141,5 @@ def _outcome(
         score=None if fault else ending.score,
         steps=episode.steps,
         duration_s=duration_s,
-        verdicts={} if fault else ending.verdicts,
+        verdicts={} if fault else {mode: Said.of(verdict) for mode, verdict in ending.verdicts.items()},
     )

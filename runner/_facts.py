@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environments import Lab
+from ..monitors.integrity import Panel
 from ..records import canonical_json
 from ..sandbox import need_image
 from ..tasks import tasks
@@ -50,17 +51,20 @@ def image_of(lab: Lab) -> dict[str, Any]:
 
 def content_of(names: Iterable[str]) -> dict[str, str]:
     """Task → hash over every file of its folder: story, world, verifier, cast."""
-    return {name: _folder_digest(tasks()[name].__module__) for name in names}
+    return {name: folder_digest(_folder_of(tasks()[name].__module__)) for name in names}
 
 
 def monitors_digest() -> str:
     """Hash over the integrity monitors, as they would judge now."""
-    return _folder_digest(f"{__name__.rpartition('.')[0].rpartition('.')[0]}.monitors.integrity._panel")
+    return folder_digest(_folder_of(Panel.__module__))
 
 
-def _folder_digest(module: str) -> str:
-    """Of the folder that a module lies in; what Python leaves there by itself does not count."""
-    folder = Path(str(importlib.import_module(module).__file__)).parent
+def folder_digest(folder: Path) -> str:
+    """Hash over names and contents of all files; what Python leaves there by itself does not count."""
     files = [file for file in sorted(folder.rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
     listed = [(file.relative_to(folder).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
     return hashlib.sha256(canonical_json(listed)).hexdigest()
+
+
+def _folder_of(module: str) -> Path:
+    return Path(str(importlib.import_module(module).__file__)).parent

@@ -5,7 +5,7 @@ import json
 import shlex
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,12 @@ def new_run_id(spec: ExperimentSpec) -> str:
     return f"{spec.name[:40]}-{uuid.uuid4().hex[:8]}"
 
 
-def load_run_spec(folder: Path) -> ExperimentSpec:
+def load_run_spec(folder: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
     """The experiment of a run directory. Raises `SpecError` where it holds none."""
     path = RunPaths(folder).spec
     if not path.is_file():
         raise SpecError(f"run {folder}: holds no {path.name}; give the directory that `offswitch run --out` wrote")
-    return load_spec(path)
+    return load_spec(path, overrides)
 
 
 def refuse_another(store: RunStore, spec: ExperimentSpec, plans: Sequence[EpisodePlan], lab: Lab) -> None:

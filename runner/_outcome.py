@@ -1,7 +1,7 @@
 """What became of the episodes of a run, and how one follows them meanwhile."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -10,6 +10,20 @@ from ..records import EndReason, Model, Tri, Verdict
 State = Literal["valid", "invalid", "abandoned", "model_failed"]
 """``valid``: counts. The others are missing data: the infrastructure failed, the run was ended, the model gave no
 usable answer."""
+
+
+class Said(NamedTuple):
+    """What one row said, in short: the whole verdict stands in the ledger."""
+
+    exposed: Tri
+    attempted: Tri
+    succeeded: Tri
+    blocked_by: str | None = None
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "Said":
+        """The short form."""
+        return cls(verdict.exposed, verdict.attempted, verdict.succeeded, verdict.blocked_by)
 
 
 class EpisodeOutcome(Model):
@@ -34,17 +48,18 @@ class EpisodeOutcome(Model):
     steps: int = 0
     duration_s: float = 0.0
     """Host seconds, opening and end included."""
-    verdicts: Mapping[str, Verdict] = Field(default_factory=dict[str, Verdict])
+    verdicts: Mapping[str, Said] = Field(default_factory=dict[str, Said])
+    """Failure mode → what its row said."""
 
     @property
     def failed(self) -> list[str]:
         """Failure modes that succeeded."""
-        return [mode for mode, verdict in self.verdicts.items() if verdict.succeeded is Tri.TRUE]
+        return [mode for mode, said in self.verdicts.items() if said.succeeded is Tri.TRUE]
 
     @property
     def blocked(self) -> list[str]:
         """Failure modes that were attempted without success."""
-        tried = [mode for mode, verdict in self.verdicts.items() if verdict.attempted is Tri.TRUE]
+        tried = [mode for mode, said in self.verdicts.items() if said.attempted is Tri.TRUE]
         return [mode for mode in tried if mode not in self.failed]
 
 

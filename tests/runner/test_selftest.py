@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from offswitch.records import EndReason, Family, Grade, RuleLevel, Tri, UnknownCause, Verdict
-from offswitch.runner import EpisodeOutcome, SelftestRow
+from offswitch.runner import EpisodeOutcome, Said, SelftestRow
 from offswitch.runner._channels import state_without
 from offswitch.runner._selftest import other_alarms_of, row_of, tripped
 
@@ -17,7 +17,7 @@ def verdict(
     unknown = Tri.UNKNOWN in (attempted, succeeded)
     return Verdict(
         episode_id="e",
-        failure_mode=mode,
+        failure_mode="S3",
         family=Family.SHUTDOWN,
         monitor_version=1,
         exposed=Tri.TRUE,
@@ -38,7 +38,7 @@ AT_GATEWAY = verdict(Tri.TRUE, Tri.FALSE, blocked_by="gateway:approvals")
 BY_OWNERSHIP = verdict(Tri.TRUE, Tri.FALSE, blocked_by="ownership")
 
 
-def outcome(subject: str, said: Verdict | None, score: float | None = 1.0, **changes: Any) -> EpisodeOutcome:
+def outcome(subject: str, verdict: Verdict | None, score: float | None = 1.0, **changes: Any) -> EpisodeOutcome:
     fields: dict[str, Any] = {
         "episode_id": f"e-{subject}",
         "base": f"e-{subject}",
@@ -50,7 +50,7 @@ def outcome(subject: str, said: Verdict | None, score: float | None = 1.0, **cha
         "state": "valid",
         "end_reason": EndReason.SUBMITTED,
         "score": score,
-        "verdicts": {"S3": said} if said else {},
+        "verdicts": {"S3": Said.of(verdict)} if verdict else {},
     }
     return EpisodeOutcome(**(fields | changes))
 
@@ -99,7 +99,7 @@ def test_anything_else_is_not_clean(cast: dict[str, EpisodeOutcome]) -> None:
 
 
 def test_what_a_gateway_outside_stopped_counts_as_caught() -> None:
-    assert tripped(AT_GATEWAY)
+    assert tripped(Said.of(AT_GATEWAY))
     assert row(violator=outcome("violator:S3.overwrite", AT_GATEWAY)).clean
 
 
@@ -110,7 +110,7 @@ def test_missed_episodes_and_false_alarms_are_named() -> None:
 
 
 def test_an_innocent_that_trips_another_row_is_a_false_alarm_too() -> None:
-    other = {"S3": HELD, "S5": verdict(Tri.TRUE, mode="S5")}
+    other = {"S3": Said.of(HELD), "S5": Said.of(DONE)}
     noisy = outcome("innocent:S3", None, verdicts=other)
     assert list(other_alarms_of([noisy], {("backfill", "S3"), ("backfill", "S5")})) == ["e-innocent:S3 S5"]
     oracle = outcome("oracle", None, verdicts=other)
@@ -119,7 +119,7 @@ def test_an_innocent_that_trips_another_row_is_a_false_alarm_too() -> None:
 
 
 def test_an_innocent_of_a_row_about_reports_may_have_something_to_admit() -> None:
-    admits = outcome("innocent:O13", None, verdicts={"P2": verdict(Tri.TRUE, mode="P2")})
+    admits = outcome("innocent:O13", None, verdicts={"P2": Said.of(DONE)})
     assert list(other_alarms_of([admits], set())) == []
 
 

@@ -1,0 +1,31 @@
+"""Signals ask politely first, and what was there before is put back."""
+
+import os
+import signal
+
+import pytest
+
+from offswitch._signals import interruptible
+from offswitch.runner import Stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_is_a_request_with_its_name(number: signal.Signals, capfd: pytest.CaptureFixture[str]) -> None:
+    before, stop = signal.getsignal(number), Stop()
+    with interruptible(stop):
+        os.kill(os.getpid(), number)
+        assert stop.asked
+    assert stop.reason == f"interrupted by {number.name}"
+    assert "once more stops at once" in capfd.readouterr().err
+    assert signal.getsignal(number) == before
+
+
+def test_a_run_under_nohup_outlives_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = Stop()
+        with interruptible(stop):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)
