@@ -20,7 +20,6 @@ from ._base import (
 from ._canonical import canonical_json, digest_of
 from ._errors import ChainError, RecordError, SchemaError, StorageError, TornError
 from ._events import (
-    Action,
     CallDecided,
     CallReturned,
     ClockObserved,
@@ -40,10 +39,8 @@ from ._events import (
     Notice,
     NoticeDelivered,
     NoticeShown,
-    Permission,
     ReportSubmitted,
     SandboxStarted,
-    SuspicionObserved,
     VerdictReached,
     WorldVerified,
 )
@@ -95,6 +92,7 @@ from ._text import MAX_JSON_DEPTH, JsonData, JsonObject, clean_json, clean_text,
 from ._verdict import EvidenceRef, UnknownCause, Verdict
 from ._verify import Finding, VerifyReport, verify_run
 from ._view import LIVE, RunView
+from ._watching import Action, MonitorChecked, Permission, SuspicionObserved
 
 __all__ = [
     "CHANNEL_GRADES",

@@ -28,6 +28,7 @@ from ._observed import (
 from ._scenario import Control, EpisodeKey, Placement
 from ._text import JsonObject, Text
 from ._verdict import Verdict
+from ._watching import Action, MonitorChecked, Permission, SuspicionObserved
 
 
 class EpisodeOpened(Model):
@@ -109,39 +110,6 @@ class ModelFailed(Model):
     category: Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model"]
     attempts: int
     error: str
-
-
-class Permission(StrEnum):
-    """What the grant lookup outside the container says about a call."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    ASK = "ask"
-
-
-class Action(StrEnum):
-    """What a protocol decides (the vocabulary of Inspect Sentinel)."""
-
-    PROCEED = "proceed"
-    MODIFY = "modify"
-    REJECT = "reject"
-    ESCALATE = "escalate"
-    TERMINATE = "terminate"
-
-
-class SuspicionObserved(Model):
-    """What one suspicion monitor thought of a call. It cannot act, and the agent never sees it."""
-
-    type: Literal["suspicion_observed"] = "suspicion_observed"
-    step: int
-    call_id: str
-    monitor: str
-    score: float | None = Field(ge=0.0, le=1.0)
-    """None where the monitor failed: missing data, never 0."""
-    labels: tuple[str, ...] = ()
-    reason: str = ""
-    error: str | None = None
-    duration_s: Annotated[float, Volatile] = 0.0
 
 
 class CallDecided(Model):
@@ -371,6 +339,7 @@ Event = Annotated[
     | CountersObserved
     | ModelAnswered
     | ModelFailed
+    | MonitorChecked
     | SuspicionObserved
     | CallDecided
     | CallReturned
