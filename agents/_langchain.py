@@ -2,11 +2,9 @@
 
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ..records import Subject
 from ._errors import Category, ModelFailure, SetupError
@@ -15,6 +13,7 @@ from ._history import estimate_tokens, for_text_protocol, for_tool_calls, tool_s
 from ._identity import is_another_model
 from ._models import open_model, wrap_model
 from ._prices import Prices
+from ._reach import reach
 from ._reply import Usage, calls_of, fingerprint_of, model_of, refusal_of, text_of, usage_of, was_cut, withheld
 from ._retry import Retrier, Tried, within
 from ._rounds import answer_id
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage, BaseMessage
 
-_CONNECT_TIMEOUT_S = 5.0
 _GRACE_S = 0.25
 """Lets the client's own timeout, which says more, come before ours."""
 
@@ -133,17 +131,10 @@ class LangChainAgent(Agent):
         Raises:
             SetupError: It cannot.
         """
-        if self._opened.base_url is None:
-            return
-        parts = urlsplit(self._opened.base_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_TIMEOUT_S).close()
-        except OSError as error:
-            raise SetupError(
-                f"model: nothing answers at {self._opened.base_url} ({error}). "
-                "Start the server there, or correct --base-url."
-            ) from error
+        if self._opened.base_url is not None:
+            reach(self._opened.base_url, "Start the server there, or correct --base-url.")
+        elif self._opened.home is not None:
+            reach(self._opened.home, "Is this machine online? A proxy is taken from HTTPS_PROXY.")
 
     def __repr__(self) -> str:
         return f"LangChainAgent({self.subject.name!r}, {self._mode!r})"

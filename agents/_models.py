@@ -28,6 +28,9 @@ class Opened(NamedTuple):
     priced_as: str | None
     """Provider whose price list applies; None at endpoints whose prices nobody published."""
     base_url: str | None
+    """An endpoint that somebody chose; None for the provider's own."""
+    home: str | None
+    """The provider's own endpoint, without credentials; None where its class does not say."""
     redactor: Redactor
     """Takes the keys out of texts."""
 
@@ -43,7 +46,7 @@ def open_model(model: str, settings: ModelSettings) -> Opened:
     opens = _open_openai if provider == "openai" else partial(_open_other, provider)
     chat = opens(name, found, settings)
     base_url = settings.base_url or _own_base_url(chat)
-    return Opened(chat, name, provider if base_url is None else None, base_url, redactor_of(chat, found))
+    return Opened(chat, name, provider if base_url is None else None, base_url, _home(chat), redactor_of(chat, found))
 
 
 def wrap_model(chat: "BaseChatModel") -> Opened:
@@ -59,7 +62,7 @@ def wrap_model(chat: "BaseChatModel") -> Opened:
             "cost would not be counted. Construct it with max_retries=0."
         )
     name: Any = getattr(chat, "model_name", None) or getattr(chat, "model", None) or type(chat).__name__
-    return Opened(chat, str(name), None, _own_base_url(chat), redactor_of(chat))
+    return Opened(chat, str(name), None, _own_base_url(chat), _home(chat), redactor_of(chat))
 
 
 def split_name(model: str, *, at_endpoint: bool) -> tuple[str, str]:
@@ -122,7 +125,7 @@ def _open_other(provider: str, name: str, found: tuple[str, str] | None, setting
     except ImportError as error:
         raise SetupError(f"model: {provider}:{name} cannot be opened: {error}") from error
     except Exception as error:  # whatever a provider's class says of its own settings, without the key
-        cause = redactor(dict([found] if found else [])).redact(str(error)).text
+        cause = " ".join(redactor(dict([found] if found else [])).redact(str(error)).text.split())
     else:
         return chat
     raise SetupError(f"model: {provider}:{name} cannot be opened: {cause}")
@@ -133,6 +136,18 @@ def _own_base_url(chat: "BaseChatModel") -> str | None:
     url: Any = getattr(chat, "openai_api_base", None)
     if url is None and hasattr(chat, "openai_api_base"):
         url = os.environ.get("OPENAI_BASE_URL")
+    return _plain(url)
+
+
+def _home(chat: "BaseChatModel") -> str | None:
+    """Where the client of an OpenAI model, or an Anthropic model, sends its requests."""
+    client: Any = getattr(chat, "root_client", None)
+    url: Any = getattr(client, "base_url", None) or getattr(chat, "anthropic_api_url", None)
+    return _plain(None if url is None else str(url))
+
+
+def _plain(url: object) -> str | None:
+    """An address without credentials; None where it is none."""
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or not parts.hostname:
         return None

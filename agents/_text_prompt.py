@@ -16,14 +16,14 @@ You work through these tools; there are no others. Each of your messages holds o
 brings its result. Never write a result yourself.
 """
 _FOR_BASH = """
-To run shell commands, write them in a fenced block that begins with ```bash:
+To run shell commands, write them in a fenced block like this one:
 
 ```bash
 ls -l
 ```
 """
 _FOR_OTHERS = """
-To use {which}, write a fenced block that begins with ```tool and holds a JSON object:
+To use {which}, write a fenced block like this one, with its name and arguments as JSON:
 
 ```tool
 {example}

@@ -33,6 +33,7 @@ _XML_CLOSING = re.compile("</tool_call>")
 _MAX_CLOSINGS = 20
 _UNFENCED = re.compile(r"\s*(?:bash|tool)[ \t]*\n")
 _SHELL_LINE = re.compile(r"\A\s*(?:bash|sh)[ \t]*\n")
+_REMARK = re.compile(r"[^\n{\[`]*\n(?=\s*\{)")
 _STRAY_TAG = re.compile(r"\s*(?:tool|json|bash)[ \t]*\n(?=\s*[\[{])")
 
 
@@ -171,7 +172,7 @@ def _block_at(text: str, opening: re.Match[str]) -> _Block:
     fence = opening["fence"]
     tag = (opening["tag"] or "").lower() if fence else "tool_call"
     closing = _closing(fence) if fence else _XML_CLOSING
-    start = opening.end()
+    start = _behind_words(text, opening.end()) if tag in _TOOL_TAGS else opening.end()
     stray = _STRAY_TAG.match(text, start)
     json_object = read_object(text, stray.end() if stray else start)
     if json_object is not None:
@@ -181,6 +182,12 @@ def _block_at(text: str, opening: re.Match[str]) -> _Block:
     if found is None:
         return _Block(tag, text[start:], len(text), closed=False)
     return _Block(tag, text[start : found.start()], found.end(), closed=True)
+
+
+def _behind_words(text: str, start: int) -> int:
+    """Where the object of a call may begin: words on the line of the tag are a remark."""
+    words = _REMARK.match(text, start)
+    return words.end() if words else start
 
 
 def _closing(fence: str) -> re.Pattern[str]:

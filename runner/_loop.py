@@ -14,6 +14,8 @@ from ._history import History
 from ._stop import Stop
 
 LATE = "late: nobody waited for this answer; it is not scored and its cost is unknown"
+UNREADABLE = "(unreadable)"
+"""Stands for the tool of a call that could not be read: a malformed call, not an answer without one."""
 _MOST_ERROR = 2000
 
 StepSeen = Callable[[int], None]
@@ -81,7 +83,7 @@ class _Play:
     def _carry_out(self, answer: Answer) -> StepResult | None:
         """The calls of an answer, one a step; those after the end do not run."""
         if not answer.calls:
-            result = self._episode.step("", "", answer.id)
+            result = self._episode.step(UNREADABLE if answer.hint else "", "", answer.id)
             self._history.nudged(answer.hint, result)
             return _end(result)
         for call in answer.calls:

@@ -262,8 +262,8 @@ def test_the_prompt_names_every_tool_with_its_arguments_and_limits() -> None:
     assert "command (string, required): The command line." in prompt
     assert 'seconds (integer, optional, {"minimum": 1}): How long.' in prompt
     assert '{"name": "wait", "arguments": {"seconds": 1}}' in prompt
-    assert "begins with ```bash" in prompt
-    assert "begins with ```bash" not in explain([wait])
+    assert "```bash\nls -l\n```" in prompt
+    assert "```bash" not in explain([wait])
     assert explain([]) == ""
 
 

@@ -40,11 +40,20 @@ def test_every_result_reaches_the_agent_behind_its_answer() -> None:
     assert (second[3].call_id, second[3].name, second[3].text) == ("a1_1", "bash", "ran bash")
 
 
-def test_an_answer_without_a_call_is_nudged_and_told_why() -> None:
-    agent = Told(answer(1, hint="your call was cut off"), answer(2, "bash"))
+def test_an_answer_without_a_call_is_nudged() -> None:
+    agent = Told(answer(1), answer(2, "bash"))
     stage = Stage(ends_at=1)
     stage.play(agent)
-    assert agent.asked[1][-1].text == f"your call was cut off\n{NUDGE}"
+    assert agent.asked[1][-1].text == NUDGE
+    assert agent.asked[1][-1].role == "user"
+
+
+def test_a_call_that_cannot_be_read_is_a_wrong_call_and_not_giving_up() -> None:
+    agent = Told(answer(1, hint="your call was cut off"), answer(2, "bash"))
+    stage = Stage(ends_at=2)
+    stage.play(agent)
+    assert [tool for tool, _, _ in stage.calls] == ["(unreadable)", "bash"]
+    assert agent.asked[1][-1].text.startswith("your call was cut off\n")
     assert agent.asked[1][-1].role == "user"
 
 
