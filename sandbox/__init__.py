@@ -33,9 +33,11 @@ from ._errors import (
 )
 from ._files import FileWatch, Pass
 from ._gc import Removed, collect
+from ._holder import Holder, Holders
 from ._image import ImageInfo, ensure_image, need_image
 from ._lease import labels, own_lease
 from ._link import RelayedRequest, RelayHandler
+from ._pool import Pool
 from ._processes import ProcessWatch
 from ._profile import AGENT_UID, MIB, OPS_UID, PROFILES, ROOTFUL, SEALED, Place, Profile
 from ._types import Entry, ExecResult, FileRead, HaltReport, PoliteStop, Sandbox
@@ -69,12 +71,15 @@ __all__ = [
     "FileRead",
     "FileWatch",
     "HaltReport",
+    "Holder",
+    "Holders",
     "ImageError",
     "ImageInfo",
     "Listener",
     "Pass",
     "Place",
     "PoliteStop",
+    "Pool",
     "PostureError",
     "ProcessWatch",
     "Profile",

@@ -28,8 +28,13 @@ _ALWAYS_WRITABLE = {"/dev", SHARED_MEMORY, "/dev/mqueue", "/dev/pts", "/proc"}
 _READ_ONLY_FILES = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", SUPERVISOR_PATH}
 
 
-def attest(profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup) -> dict[str, Any]:
-    """Return the attested facts. Raises `PostureError` naming every fact that is not as the profile wants it."""
+def attest(
+    profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup, *, network: int | None = None
+) -> dict[str, Any]:
+    """Return the attested facts. Raises `PostureError` naming every fact that is not as the profile wants it.
+
+    ``network`` is the inode of the network namespace that was made for this container; None where the engine made it.
+    """
     mounted = mounts(init_pid)
     found = {
         "init": _identity(init_pid),
@@ -39,7 +44,7 @@ def attest(profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup) -> d
         "unexpected_mounts": _unexpected_mounts(profile, mounted),
         "loose_mounts": _loose_mounts(profile, mounted),
         "devices": _devices(init_pid),
-        "network": _network(init_pid),
+        "network": _network(init_pid, network),
         "limits": cgroup.limits(),
         "rlimits": _rlimits(agent_pid),
         "oom_score": {"init": _oom_score(init_pid), "agent": _oom_score(agent_pid)},
@@ -62,7 +67,7 @@ def _wanted(profile: Profile) -> dict[str, Any]:
         "unexpected_mounts": [],
         "loose_mounts": [],
         "devices": ["full", "null", "random", "tty", "urandom", "zero"],
-        "network": {"devices": ["lo"], "routes": 0},
+        "network": {"devices": ["lo"], "routes": 0, "own": True},
         "limits": {
             "pids": profile.pids,
             "memory": profile.memory_bytes,
@@ -131,10 +136,11 @@ def _is_tight(mount: Mount | None) -> bool:
     return mount is not None and mount.kind == "tmpfs" and {"nosuid", "nodev"} <= mount.options
 
 
-def _network(pid: int) -> dict[str, Any]:
+def _network(pid: int, wanted: int | None) -> dict[str, Any]:
+    own = wanted is None or os.stat(f"/proc/{pid}/ns/net").st_ino == wanted
     devices = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
     routes = Path(f"/proc/{pid}/net/route").read_text().splitlines()[1:]
-    return {"devices": sorted(line.split(":")[0].strip() for line in devices), "routes": len(routes)}
+    return {"devices": sorted(line.split(":")[0].strip() for line in devices), "routes": len(routes), "own": own}
 
 
 def _rlimits(pid: int) -> dict[str, str]:

@@ -15,9 +15,10 @@ from ._engine import Engine
 from ._errors import StartFailed, SupervisorFault
 from ._files import FileWatch
 from ._halt import halt
+from ._holder import Holder
 from ._keeper import keeper
 from ._link import Link, RelayHandler
-from ._making import make, open_roots, remove
+from ._making import make, open_roots, remove, start
 from ._processes import ProcessWatch
 from ._profile import OPS_UID
 from ._results import exec_result
@@ -42,13 +43,18 @@ _EIO = 5
 class DockerSandbox(Sandbox):
     """A running container. Made by `start`."""
 
-    def __init__(self, engine: Engine, spec: ContainerSpec, container_id: str, link: Link) -> None:
+    def __init__(
+        self, engine: Engine, spec: ContainerSpec, container_id: str, link: Link, network: Holder | None = None
+    ) -> None:
         self.spec = spec
         self.profile = spec.profile
         self.id = container_id
         self.pid = 0
         self._engine = engine
         self._link = link
+        self._network = network
+        self.disposal: Callable[[Callable[[], None]], None] = lambda removal: removal()
+        """Told to remove the dead container from the engine; does it at once unless somebody else sees to it."""
         self._pidfd = -1
         self._cgroup: Cgroup | None = None
         self._owned = ExitStack()
@@ -58,21 +64,49 @@ class DockerSandbox(Sandbox):
 
     @classmethod
     def start(cls, engine: Engine, spec: ContainerSpec, entries: Sequence[Entry] = (), cwd: str = "/work") -> Self:
-        """Create, start, take the mediation listener, drop to our identity, install ``entries``, attest.
+        """Bring a container up and furnish it. Raises `StartFailed` or `PostureError`; then nothing of it is left."""
+        sandbox = cls.bring_up(engine, spec)
+        sandbox.furnish(entries, cwd)
+        return sandbox
 
-        The agent's main shell starts in ``cwd``, with ``entries`` in place. The watchdog guards the container from
-        its first moment. Raises `StartFailed` or `PostureError`; whatever was made by then is removed.
+    @classmethod
+    def bring_up(cls, engine: Engine, spec: ContainerSpec, network: Holder | None = None) -> Self:
+        """Create, start, take the mediation listener, drop to our identity: all that no world is needed for.
+
+        The watchdog guards the container from its first moment. Raises `StartFailed` and the engine's errors;
+        whatever was made by then is removed.
         """
-        container_id, connection = make(engine, spec, warden(engine))
-        sandbox = cls(engine, spec, container_id, Link(connection, spec.name))
+        container_id, connection = make(engine, spec, warden(engine), network.id if network else None)
+        sandbox = cls(engine, spec, container_id, Link(connection, spec.name), network)
         try:
-            sandbox._come_up(entries, cwd)
+            sandbox._come_up()
         except BaseException:
             sandbox.close()
             raise
         return sandbox
 
-    def _come_up(self, entries: Sequence[Entry], cwd: str) -> None:
+    def furnish(self, entries: Sequence[Entry], cwd: str) -> None:
+        """Install ``entries``, start the agent's main shell in ``cwd``, attest: then an agent may come.
+
+        Raises `StartFailed` or `PostureError`; the container is then removed.
+        """
+        try:
+            self._furnish(entries, cwd)
+        except BaseException:
+            self.close()
+            raise
+
+    def _furnish(self, entries: Sequence[Entry], cwd: str) -> None:
+        for path, error in self.install(entries).items():
+            raise StartFailed("installing the world", f"{self.spec.name}:{path}", os.strerror(error))
+        shell = self._shell("true", _MAIN, 10.0, 4096, cwd, None, prologue="")
+        if not shell.ok:
+            raise StartFailed("starting the shell", self.spec.name, f"it answered {shell}")
+        network = self._network.namespace if self._network else None
+        evidence = self.evidence
+        evidence.posture = attest(self.profile, self.pid, self._agent_pid(), evidence.cgroup, network=network)
+
+    def _come_up(self) -> None:
         cgroup = self._started()
         acts = Listener(self.spec.supervisor, self.spec.scratch / f"{self.spec.name}.acts")
         self._owned.callback(acts.close)
@@ -83,18 +117,10 @@ class DockerSandbox(Sandbox):
         self.evidence = Evidence(cgroup, files, ProcessWatch(cgroup, self.pid), acts)
         self._hello()
         keeper().add(self._link)
-        for path, error in self.install(entries).items():
-            raise StartFailed("installing the world", f"{self.spec.name}:{path}", os.strerror(error))
-        shell = self._shell("true", _MAIN, 10.0, 4096, cwd, None, prologue="")
-        if not shell.ok:
-            raise StartFailed("starting the shell", self.spec.name, f"it answered {shell}")
-        self.evidence.posture = attest(self.profile, self.pid, self._agent_pid(), cgroup)
 
     def _started(self) -> Cgroup:
         """Start the created container, take hold of its first process and have it guarded."""
-        with self._engine.phase("starting the container", self.spec.name):
-            self._engine.api.start(self.id)
-            self.pid = self._engine.api.inspect_container(self.id)["State"]["Pid"]
+        self.pid = start(self._engine, self.spec.name, self.id)
         if not self.pid:
             raise StartFailed("starting the container", self.spec.name, self._link.stderr or "it ended at once")
         try:
@@ -305,7 +331,7 @@ class DockerSandbox(Sandbox):
             self._closed = True
             self._link.close()
             self._owned.close()
-            remove(self._engine, self.spec.name, self.id, warden(self._engine))
+            self.disposal(lambda: remove(self._engine, self.spec.name, self.id, warden(self._engine)))
 
 
 def _milliseconds(timeout_s: float) -> int:

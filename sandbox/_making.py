@@ -2,7 +2,9 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from ._engine import API_TIMEOUT_S, Engine
 from ._errors import EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
@@ -20,28 +22,49 @@ _ROOT_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
 
 
-def make(engine: Engine, spec: ContainerSpec, warden: Warden) -> tuple[str, socket.socket]:
+def make(
+    engine: Engine, spec: ContainerSpec, warden: Warden, network_of: str | None = None
+) -> tuple[str, socket.socket]:
+    """Create the container of a spec and attach to it, in the network namespace of another where one is named."""
+    config = container_config(
+        spec.profile, spec.image, str(spec.supervisor), all_labels(spec.labels), network_of=network_of
+    )
+    return create(engine, spec.name, config, warden)
+
+
+def all_labels(of_caller: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a container: the caller's, and those that name its owner."""
+    return {**_DEFAULT_LABELS, **of_caller, **owner_labels()}
+
+
+def create(engine: Engine, name: str, config: Mapping[str, Any], warden: Warden) -> tuple[str, socket.socket]:
     """Create a container and attach to it: its id, and the stream to what will be its first process.
 
     From before the creation on the watchdog knows that something may have to be removed.
     """
-    labels = {**_DEFAULT_LABELS, **spec.labels, **owner_labels()}
-    config = container_config(spec.profile, spec.image, str(spec.supervisor), labels)
-    warden.expect(spec.name)
+    warden.expect(name)
     try:
-        with engine.phase("creating the container", spec.name):
-            container_id: str = engine.api.create_container_from_config(config, spec.name)["Id"]
+        with engine.phase("creating the container", name):
+            container_id: str = engine.api.create_container_from_config(config, name)["Id"]
     except EngineTimeout:
         raise  # it may still come to be: whoever ends last sweeps it
     except SandboxError:
-        warden.release(spec.name)
+        warden.release(name)
         raise
     try:
-        return container_id, _attach(engine, spec.name, container_id)
+        return container_id, _attach(engine, name, container_id)
     except BaseException:
         with suppress(EngineError):  # what failed first is told; the watchdog still expects this container
-            remove(engine, spec.name, container_id, warden)
+            remove(engine, name, container_id, warden)
         raise
+
+
+def start(engine: Engine, name: str, container_id: str) -> int:
+    """Start a created container: the host's pid of its first process, 0 where it ended at once."""
+    with engine.phase("starting the container", name):
+        engine.api.start(container_id)
+        pid: int = engine.api.inspect_container(container_id)["State"]["Pid"]
+    return pid
 
 
 def _attach(engine: Engine, name: str, container_id: str) -> socket.socket:

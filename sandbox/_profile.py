@@ -153,15 +153,40 @@ def seccomp_profile() -> dict[str, Any]:
     return profile
 
 
-def container_config(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> dict[str, Any]:
+def container_config(
+    profile: Profile, image: str, supervisor: str, labels: dict[str, str], *, network_of: str | None = None
+) -> dict[str, Any]:
     """The body of the engine's create call.
 
-    ``image`` is a digest, ``supervisor`` the host path of the static binary. Nothing in it comes from the agent.
+    ``image`` is a digest, ``supervisor`` the host path of the static binary, ``network_of`` the id of a container
+    whose network namespace is joined; None for an empty one of its own. Nothing in it comes from the agent.
     """
+    config = _config("launch", image, labels)
+    config["HostConfig"] = _host_config(profile, supervisor)
+    if network_of is None:
+        return config
+    del config["Hostname"]  # the engine takes it from whom we join, and refuses another
+    config["HostConfig"]["NetworkMode"] = f"container:{network_of}"
+    return config
+
+
+def holder_config(image: str, supervisor: str, labels: dict[str, str]) -> dict[str, Any]:
+    """The body of the create call of a container that only keeps an empty network namespace."""
+    config = _config("hold", image, labels) | {"User": f"{OPS_UID}:{OPS_UID}"}
+    confined = _host_config(SEALED, supervisor)
+    config["HostConfig"] = confined | {"CapAdd": [], "Tmpfs": {}, "PidsLimit": _HOLDER_PIDS, "OomScoreAdj": 0}
+    return config
+
+
+_HOLDER_PIDS = 16
+"""The holder is one process; the engine's runtime, which becomes it, has some threads."""
+
+
+def _config(command: str, image: str, labels: dict[str, str]) -> dict[str, Any]:
     return {
         "Image": image,
         "User": "0:0",
-        "Cmd": [SUPERVISOR_PATH, "launch"],
+        "Cmd": [SUPERVISOR_PATH, command],
         "Entrypoint": [],
         "Env": [],
         "WorkingDir": "/",
@@ -173,7 +198,6 @@ def container_config(profile: Profile, image: str, supervisor: str, labels: dict
         "AttachStderr": True,
         "Labels": labels,
         "NetworkDisabled": False,
-        "HostConfig": _host_config(profile, supervisor),
     }
 
 

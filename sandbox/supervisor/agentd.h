@@ -2,6 +2,7 @@
  *
  *   agentd launch          container command: installs the mediation filter, then becomes `serve`
  *   agentd serve           PID 1: runs commands, sessions and file operations asked for on standard input
+ *   agentd hold            keeps an empty network namespace until standard input ends
  *   agentd listen PID LOG MOST  on the host: takes the filter's listener out of PID and records every mediated act
  *
  * What PID 1 says about the conduct of the agent is grade G0: it runs inside. The listener's records are G3.
@@ -16,6 +17,7 @@
 #include <sys/types.h>
 
 #define LISTENER_FD 100
+#define FIRST_PID 64 /* of the first process after PID 1, or a multiple of it */
 #define SUPERVISOR_ID 65000 /* a uid and gid of its own: a root agent without CAP_KILL cannot reach it */
 #define MAX_FRAME (64u << 20)
 
@@ -151,6 +153,7 @@ void relay_answer(struct cursor *c);
 
 int launch(char **argv);
 int serve(void);
+int hold(void);
 int listen_from_outside(int argc, char **argv);
 
 #endif

@@ -10,6 +10,8 @@ int main(int argc, char **argv)
         return serve();
     if (argc == 5 && !strcmp(argv[1], "listen"))
         return listen_from_outside(argc, argv);
-    fprintf(stderr, "usage: agentd launch | serve | listen PID LOG MOST\n");
+    if (argc == 2 && !strcmp(argv[1], "hold"))
+        return hold();
+    fprintf(stderr, "usage: agentd launch | serve | hold | listen PID LOG MOST\n");
     return 64;
 }

@@ -104,7 +104,7 @@ def test_a_start_that_fails_leaves_nothing(yard: Yard, change: dict[str, Any], e
     with pytest.raises(error):
         yard.start(**change)
     assert yard.present() == []
-    assert _held()[0] <= before[0] + 2, "the connection to the engine and to the watchdog may be new"
+    assert _held(yard)[0] <= before[0] + 2, "the connection to the engine and to the watchdog may be new"
     assert not Path("/nonexistent").exists()
 
 

@@ -75,8 +75,8 @@ def test_one_option_changed_refuses_the_container_and_names_it(
 ) -> None:
     named, mutate = MUTATIONS[name]
 
-    def mutated(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> Config:
-        config = container_config(profile, image, supervisor, labels)
+    def mutated(*of_spec: Any, **network: Any) -> Config:
+        config = container_config(*of_spec, **network)
         if name in ("the host's name",):
             config.pop("Hostname")
         mutate(config["HostConfig"])
@@ -92,8 +92,8 @@ def test_a_network_refuses_the_container(yard: Yard, monkeypatch: pytest.MonkeyP
     name = f"offswitch-{yard.run}"
     yard.engine.api.create_network(name, driver="bridge", internal=True, labels=labels(yard.run, "network", "agent"))
 
-    def mutated(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> Config:
-        config = container_config(profile, image, supervisor, labels)
+    def mutated(*of_spec: Any, **network: Any) -> Config:
+        config = container_config(*of_spec, **network)
         config["HostConfig"]["NetworkMode"] = name
         return config
 
@@ -117,8 +117,8 @@ def test_privileges_cannot_grow_even_where_the_engine_was_not_told_so(
 ) -> None:
     """Our own launcher sets the bit, so that there is nothing to refuse."""
 
-    def mutated(profile: Profile, image: str, supervisor: str, labels: dict[str, str]) -> Config:
-        config = container_config(profile, image, supervisor, labels)
+    def mutated(*of_spec: Any, **network: Any) -> Config:
+        config = container_config(*of_spec, **network)
         config["HostConfig"]["SecurityOpt"] = config["HostConfig"]["SecurityOpt"][1:]
         return config
 
