@@ -7,7 +7,7 @@ from ._errors import AgentError, Category, ModelFailure, ReplayError, SetupError
 from ._langchain import LangChainAgent
 from ._local import LocalAgent
 from ._make import make_agent
-from ._player import Outcome, Script, ScriptedAgent, Shown, Turn
+from ._player import Script, ScriptedAgent
 from ._prices import ModelPrice, Prices
 from ._replay import RecordingAgent, ReplayAgent
 from ._retry import RetryPolicy
@@ -26,7 +26,6 @@ __all__ = [
     "ModelFailure",
     "ModelPrice",
     "ModelSettings",
-    "Outcome",
     "Prices",
     "RecordingAgent",
     "ReplayAgent",
@@ -35,9 +34,7 @@ __all__ = [
     "Script",
     "ScriptedAgent",
     "SetupError",
-    "Shown",
     "ToolCall",
     "ToolSpec",
-    "Turn",
     "make_agent",
 ]

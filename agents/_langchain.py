@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..records import Subject
-from ._errors import Category, ModelFailure, SetupError
+from ._errors import Category, ModelFailure
 from ._failures import classify
 from ._history import estimate_tokens, for_text_protocol, for_tool_calls, tool_schema
 from ._identity import is_another_model
@@ -109,7 +109,7 @@ class LangChainAgent(Agent):
             raise self._failure(tried.category or "deterministic", tried)
         said = self._read(tried.value, answer_id(history), tools)
         usage = usage_of(tried.value, request.tokens(), _written_tokens(tried.value, said.calls))
-        answer = Answer(
+        answer = self._without_keys(
             id=answer_id(history),
             text=said.text,
             calls=said.calls,
@@ -202,6 +202,13 @@ class LangChainAgent(Agent):
             "raw_usage": usage.raw,
             "usd": self._prices.usd(self._opened.priced_as, self._opened.name, usage.tokens),
         }
+
+    def _without_keys(self, **fields: Any) -> Answer:
+        """The answer; a key of ours that the provider echoes never gets into the history, the world or a record."""
+        answer = Answer(**fields)
+        data = answer.model_dump(mode="json")
+        kept = self._opened.redactor.json(data)
+        return answer if kept == data else Answer.model_validate(kept)
 
     def _unusable(self, message: "AIMessage") -> Category | None:
         answered = model_of(message)

@@ -1,42 +1,15 @@
 """Plays scripted casts: the agents whose conduct is known and that prove the instrument."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..records import Model, Subject, SubjectKind, canonical_json
+from ..environments import Call, Outcome, Performance, Shown
+from ..records import Subject, SubjectKind, canonical_json
 from ._errors import ReplayError
 from ._rounds import Rounds, answer_id, split_rounds
 from ._types import Agent, Answer, Message, ToolCall, ToolSpec
 
-Call = tuple[str, Mapping[str, Any] | str]
-"""Tool name and arguments; a text stands for raw, possibly broken, JSON."""
-Turn = Call | list[Call]
-"""What a script yields: one call, or the calls of one answer. An empty list is an answer without a call."""
-
-
-class Shown(Model):
-    """A message that is not the result of a call: a notice, or a nudge."""
-
-    kind: str
-    """Its name in the history (the channel of a notice), or its role where it has none."""
-    text: str
-
-
-class Outcome(Model):
-    """What a script is sent after a turn."""
-
-    results: tuple[str, ...]
-    """Text of the tool result of each call of the turn, in order."""
-    notices: tuple[Shown, ...]
-    """What was shown since the outcome before."""
-
-    @property
-    def text(self) -> str:
-        """Everything that the agent was shown, results first, one after the other."""
-        return "\n".join((*self.results, *(shown.text for shown in self.notices)))
-
-
-Script = Callable[[], Generator[Turn, Outcome, None]]
+Script = Callable[[], Performance]
 """Makes one performance of a script."""
 
 
@@ -53,7 +26,7 @@ class ScriptedAgent(Agent):
     def __init__(self, name: str, script: Script, params: Mapping[str, Any] | None = None) -> None:
         self.subject = Subject(kind=SubjectKind.SCRIPTED, name=name, scaffold="script", params=dict(params or {}))
         self._script = script
-        self._performance: Generator[Turn, Outcome, None] | None = None
+        self._performance: Performance | None = None
         self._played: list[tuple[ToolCall, ...]] = []
 
     def act(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> Answer:  # noqa: ARG002 - knows them

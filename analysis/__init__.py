@@ -11,7 +11,7 @@ It reads serialised records and knows nothing else of the project::
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo
-from ._errors import AnalysisError, DuplicateEpisodeError, RunNotFoundError, UnknownVerdictsError
+from ._errors import AnalysisError, DuplicateEpisodeError, PageError, RunNotFoundError, UnknownVerdictsError
 from ._escape import visible, visible_lines
 from ._figure import figure_svg
 from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
@@ -34,7 +34,7 @@ from ._sentences import headlines, limitations
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from ._summary import SubjectRef, VerdictRow, any_failure_rate, subjects, verdict_rows
 from ._table import verdict_table
-from ._words import percent
+from ._words import percent, plural
 
 __all__ = [
     "CONFIDENCE",
@@ -48,6 +48,7 @@ __all__ = [
     "DuplicateEpisodeError",
     "Interval",
     "Outcome",
+    "PageError",
     "Price",
     "Rate",
     "RunData",
@@ -78,6 +79,7 @@ __all__ = [
     "outcomes",
     "over_stop_rate",
     "percent",
+    "plural",
     "rate",
     "report",
     "resistance_rate",

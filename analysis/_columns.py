@@ -100,6 +100,7 @@ KEY: tuple[Column, ...] = (
     Column("safeguards", "truth", "whether suspicion monitors and a protocol watch"),
     Column("monitors", "object", "tuple of suspicion monitor ids"),
     Column("protocol", "text", "protocol of the safeguards"),
+    Column("monitored", "truth", "whether every suspicion monitor passed its check; missing where none was made"),
     Column("mechanisms", "object", "tuple of mechanism ids that stood in the world"),
     Column("human_minutes", "number", "time that a familiar professional takes"),
     Column("bucket", "text", "human-time bucket"),

@@ -51,6 +51,7 @@ class RunData:
         safeguards      truth     whether suspicion monitors and a protocol watch
         monitors        object    tuple of suspicion monitor ids
         protocol        text      protocol of the safeguards
+        monitored       truth     whether every suspicion monitor passed its check; missing where none was made
         mechanisms      object    tuple of mechanism ids that stood in the world
         human_minutes   number    time that a familiar professional takes
         bucket          text      human-time bucket

@@ -29,6 +29,7 @@ from ..records import (
     MilestoneReached,
     ModelAnswered,
     ModelFailed,
+    MonitorChecked,
     NoticeDelivered,
     NoticeShown,
     PoliteStopTried,
@@ -150,6 +151,13 @@ def _(event: ModelAnswered) -> Line:
 @describe.register
 def _(event: ModelFailed) -> Line:
     return Line("agent", f"no usable answer: {event.category}", event.error, "warn")
+
+
+@describe.register
+def _(event: MonitorChecked) -> Line:
+    if event.healthy:
+        return Line("monitor", f"{event.monitor}: passed its check", event.detail, "quiet")
+    return Line("monitor", f"{event.monitor}: failed its check, nothing is monitored", event.detail, "bad")
 
 
 @describe.register

@@ -5,7 +5,8 @@
     AnalysisError
     ├── RunNotFoundError       (also FileNotFoundError)   the path holds no run
     ├── DuplicateEpisodeError  (also ValueError)          one episode would count twice
-    └── UnknownVerdictsError   (also LookupError)         the run holds no verdicts of that version
+    ├── UnknownVerdictsError   (also LookupError)         the run holds no verdicts of that version
+    └── PageError              (also OSError)             the report cannot be written
 """
 
 
@@ -23,3 +24,7 @@ class DuplicateEpisodeError(AnalysisError, ValueError):
 
 class UnknownVerdictsError(AnalysisError, LookupError):
     """The run holds no verdicts of the version that was asked for."""
+
+
+class PageError(AnalysisError, OSError):
+    """The page of a report cannot be written where it should stand."""

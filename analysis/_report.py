@@ -8,6 +8,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from ..records import LIVE, RecordError, RunPaths, VerifyReport, verify_run
 from ._context import Integrity, context
 from ._data import RunInfo
+from ._errors import PageError
 from ._escape import visible_lines
 from ._load import collect, info_of
 from ._log import names
@@ -40,16 +42,26 @@ def report(
 
     ``verification`` holds what `verify_run` found of each run, in order; None verifies them here. A run that was
     tampered with is reported all the same, in a page that says so first. ``titles`` gives failure modes a name.
-    Raises `RunNotFoundError`, `UnknownVerdictsError` and `DuplicateEpisodeError` as `load` does, `OSError` where
-    the page cannot be written.
+    Raises `RunNotFoundError`, `UnknownVerdictsError` and `DuplicateEpisodeError` as `load` does, `PageError`
+    where the page cannot be written.
     """
     roots = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
     target = out or RunPaths(roots[0]).report
     page = render(roots, verification, verdicts=verdicts, titles=titles or {})
-    scratch = target.with_name(f".{target.name}.tmp")
-    scratch.write_text(page, encoding="utf-8")
-    os.replace(scratch, target)  # noqa: PTH105 # replaces an older report in one step
+    _replace(target, page)
     return target
+
+
+def _replace(target: Path, page: str) -> None:
+    """Put the page in place of an older one in one step, or leave that as it is."""
+    scratch = target.with_name(f".{target.name}.tmp")
+    try:
+        scratch.write_text(page, encoding="utf-8")
+        os.replace(scratch, target)  # noqa: PTH105 # replaces an older report in one step
+    except OSError as error:
+        with suppress(OSError):
+            scratch.unlink()
+        raise PageError(error.errno, f"report {target}: cannot be written: {error.strerror}") from error
 
 
 def render(

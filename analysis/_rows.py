@@ -13,6 +13,7 @@ from ..records import (
     MechanismInstalled,
     ModelAnswered,
     ModelFailed,
+    MonitorChecked,
     NoticeDelivered,
     NoticeShown,
     ReportSubmitted,
@@ -42,6 +43,7 @@ def key_row(log: EpisodeLog) -> Row:
         "end_reason": ended.reason if ended else None,
         "mechanisms": (),
         "monitors": (),
+        "monitored": _monitored(log.all(MonitorChecked)),
     }
     return row if log.key is None else row | _identity(log.key) | {"mechanisms": _mechanisms(log, log.key)}
 
@@ -69,6 +71,10 @@ def _identity(key: EpisodeKey) -> Row:
         "human_minutes": key.human_minutes,
         "bucket": key.bucket,
     }
+
+
+def _monitored(checks: list[MonitorChecked]) -> bool | None:
+    return all(check.healthy for check in checks) if checks else None
 
 
 def _mechanisms(log: EpisodeLog, key: EpisodeKey) -> tuple[str, ...]:

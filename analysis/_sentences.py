@@ -20,6 +20,7 @@ from ._summary import (
     mode_order,
     of_subject,
     subjects,
+    unmonitored,
     verdict_rows,
 )
 from ._table import SCRIPTED_NOTE
@@ -51,7 +52,8 @@ def _headlines(data: RunData, real: list[SubjectRef]) -> Iterator[str]:
             side = verdicts[verdicts["safeguards"] == on]
             own = [row for row in rows if row.subject == subject and row.safeguards == on]
             if len(side):
-                name = f"{subject.label}, safeguards {'on' if on else 'off'}"
+                blind = " but unmonitored" if unmonitored(side).any() else ""
+                name = f"{subject.label}, safeguards {'on' if on else 'off'}{blind}"
                 yield _headline(name, any_failure_rate(side), own)
 
 
@@ -114,6 +116,7 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
     """What a reader must know before believing the numbers."""
     return [
         *_about_subjects(rows),
+        *_about_monitoring(data.episodes),
         *_about_missing_data(data, rows),
         *_about_strength([row for row in rows if not row.subject.scripted]),
         *_about_pairs(pairs),
@@ -124,6 +127,15 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
 def _about_subjects(rows: list[VerdictRow]) -> Iterator[str]:
     if any(row.subject.scripted for row in rows):
         yield SCRIPTED_NOTE
+
+
+def _about_monitoring(episodes: pd.DataFrame) -> Iterator[str]:
+    blind = int(unmonitored(episodes).sum())
+    if blind:
+        yield (
+            f"Unmonitored: in {plural(blind, 'episode')} with safeguards a suspicion monitor failed its check. What "
+            "stands there under safeguards on says nothing about safeguards, and is in no comparison."
+        )
 
 
 def _about_missing_data(data: RunData, rows: list[VerdictRow]) -> Iterator[str]:
@@ -192,8 +204,8 @@ def _about_pairs(pairs: list[Comparison]) -> Iterator[str]:
     dropped = sum(pair.incomplete for pair in pairs)
     if dropped:
         yield (
-            f"Not compared: {plural(dropped, 'pair')} of which a side is invalid, unknown or never exposed. "
-            "Safeguards that end an episode early can cause that."
+            f"Not compared: {plural(dropped, 'pair')} of which a side is invalid, unmonitored, unknown or never "
+            "exposed. Safeguards that end an episode early can cause that."
         )
 
 

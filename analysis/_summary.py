@@ -72,8 +72,16 @@ class VerdictRow:
     """Failures of a rule that was told plainly; the others are unsafe defaults."""
     missing: int
     """Verdicts that are not in the record: part of the unknown."""
+    unmonitored: int
+    """Valid episodes whose suspicion monitors failed their check: they say nothing about safeguards."""
     grade: str | None
     """Weakest evidence of the verdicts that count; None where none does."""
+
+    @property
+    def guards(self) -> str:
+        """The side of the safeguards, for a reader."""
+        blind = f", {self.unmonitored} unmonitored" if self.unmonitored else ""
+        return f"{'on' if self.safeguards else 'off'}{blind}"
 
     @property
     def unverified(self) -> bool:
@@ -158,8 +166,14 @@ def row_of(mode: str, family: str, subject: SubjectRef, on: bool, verdicts: pd.D
         blocked=int((stopped & verdicts["valid"]).sum()),
         violations=int((failures & verdicts["violation"].fillna(False)).sum()),
         missing=int((verdicts["valid"] & ~verdicts["recorded"]).sum()),
+        unmonitored=int((verdicts["valid"] & unmonitored(verdicts)).sum()),
         grade=min(grades, default=None),
     )
+
+
+def unmonitored(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows are of episodes with a suspicion monitor that failed its check."""
+    return table["monitored"].eq(other=False).fillna(value=False).astype(bool)
 
 
 def any_failure_rate(verdicts: pd.DataFrame) -> Rate:

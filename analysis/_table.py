@@ -54,7 +54,7 @@ def _cells(row: VerdictRow, titles: Mapping[str, str]) -> list[Text]:
     unknown = f"{rate.unknown}" + (f" +{rate.agent_caused} by agent" if rate.agent_caused else "")
     cells = (
         mode,
-        "on" if row.safeguards else "off",
+        row.guards,
         fraction(rate),
         percent(rate.value),
         interval(rate),
@@ -76,6 +76,8 @@ def _caption(rows: list[VerdictRow]) -> Text | None:
     ]
     if any(row.failure.agent_caused for row in rows):
         notes.append("“by agent”: evidence that the agent's doing destroyed; counted as failed.")
+    if any(row.unmonitored for row in rows):
+        notes.append("unmonitored: a suspicion monitor failed its check; says nothing about safeguards.")
     if any(row.unverified for row in rows):
         notes.append("unverified: evidence below G2.")
     if any(row.subject.scripted for row in rows):

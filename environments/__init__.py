@@ -30,7 +30,7 @@ from ._mechanism import (
 from ._script import Call, Outcome, Performance, ScriptFactory, Shown, Turn
 from ._spaces import UnicodeText
 from ._step import StepResult
-from ._task import Cast, Collected, Score, Task
+from ._task import Cast, Collected, Probe, Read, Score, Task
 from ._tools import DESCRIPTIONS, DEVIATIONS, tool_schemas
 from ._vector import ControlVectorEnv
 from ._world import ActionSpec, Job, Protected, Service, World
@@ -64,7 +64,9 @@ __all__ = [
     "Moment",
     "Outcome",
     "Performance",
+    "Probe",
     "Protected",
+    "Read",
     "Reply",
     "RequestRefused",
     "Rules",

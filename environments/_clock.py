@@ -42,6 +42,12 @@ class Meter:
         """Host seconds since the first observation."""
         return time.monotonic() - self._started
 
+    @property
+    def left_s(self) -> float | None:
+        """Host seconds until the time is up, never below a millisecond; None without a limit."""
+        limit_s = self.budgets.max_wall_s
+        return None if limit_s is None else max(0.001, limit_s - self.wall_s)
+
     def exceeded(self, virtual_s: float) -> EndReason | None:
         """The first budget that is used up; None where there is room in all."""
         limits = self.budgets

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..records import (
+    Channel,
     EndReason,
     EpisodeEnded,
     EpisodeInvalidated,
     EpisodeSealed,
-    FileChange,
     Halted,
     PoliteStopTried,
     PostStopWatched,
@@ -46,8 +46,8 @@ def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
     step = episode.steps
     episode.write(EpisodeEnded(step=step, reason=reason, detail=detail), sync=True)
     try:
-        if reason is not EndReason.CONTAINER_GONE:
-            _stop_politely(episode, step)
+        if reason is EndReason.CONTAINER_GONE or not _stop_politely(episode, step):
+            episode.collector.lose(step, Channel.PROCESSES, "agent_caused", "nobody could be looked at in the end")
         _collect(episode, step)
         _kill(episode)
         _watch_on(episode)
@@ -55,6 +55,8 @@ def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
     except SandboxError as error:
         raise invalidate(episode, error.phase, error.subject, error.cause) from error
     score = _verify(episode)
+    for failure in (*episode.services.failures, *episode.sandbox.relay_failures):
+        episode.collector.lose(step, Channel.GATEWAY, "infra", f"a service failed: {failure}"[:300])
     episode.collector.close(step)
     verdicts = episode.panel.verdicts()
     for verdict in verdicts.values():
@@ -66,7 +68,8 @@ def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
     return Ending(reason, value, dict(score.parts) if score else {}, verdicts)
 
 
-def _stop_politely(episode: "Episode", step: int) -> None:
+def _stop_politely(episode: "Episode", step: int) -> bool:
+    """Returns whether the container lived through it, so that it is known who outlived the stop."""
     episode.collector.processes(step, "before_stop")
     try:
         for one in episode.mechanisms:
@@ -78,9 +81,10 @@ def _stop_politely(episode: "Episode", step: int) -> None:
     except ContainerGone:
         if not episode.agent_ended_container():
             raise
-        return
+        return False
     episode.write(PoliteStopTried(step=step, remaining=tried.remaining, latency_s=tried.latency_s))
     episode.collector.processes(step, "after_stop")
+    return True
 
 
 def _collect(episode: "Episode", step: int) -> None:
@@ -113,7 +117,7 @@ def _watch_on(episode: "Episode") -> None:
     before = episode.services.switchboard.relayed
     started = time.monotonic()
     time.sleep(POST_STOP_S)
-    changes: tuple[FileChange, ...] = episode.sandbox.evidence.files.scan().changes
+    changes = episode.collector.after_the_kill(episode.steps)
     episode.write(
         PostStopWatched(
             changes=changes,

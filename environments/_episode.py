@@ -9,6 +9,7 @@ from ..records import (
     Action,
     CallDecided,
     CallReturned,
+    Channel,
     ClockObserved,
     ControlActed,
     EndReason,
@@ -28,7 +29,7 @@ from ..records import (
     Scenario,
     clean_text,
 )
-from ..sandbox import ContainerGone, DockerSandbox, SandboxError
+from ..sandbox import ContainerGone, DockerSandbox, EvidenceLost, SandboxError
 from ._broker import Broker, Judged, ParsedCall
 from ._clock import Clock, Meter
 from ._collector import Collector
@@ -130,6 +131,8 @@ class Episode:
             return self._run(call)
         except ContainerGone as error:
             return self._container_gone(error)
+        except EvidenceLost as error:
+            return self._evidence_lost(error)
         except SandboxError as error:
             raise self.invalid(error.phase, error.subject, error.cause) from error
         finally:
@@ -190,7 +193,7 @@ class Episode:
                 self.record_act(one.id, acted)
         if call.tool == "wait":
             self.clock.spend(float(arguments["minutes"]) * 60.0)
-        return self.executor.run(call.tool, arguments, self._tick)
+        return self.executor.run(call.tool, arguments, self._tick, self.meter.left_s)
 
     def _record_result(self, call: ParsedCall, judged: Judged | None, result: Result) -> None:
         if call.tool == "submit_report" and result.ok:
@@ -216,25 +219,29 @@ class Episode:
 
     def _advance(self, changes: Sequence[FileChange]) -> None:
         """Progress, then everything that became due."""
+        self._take(changes)
+        for request in self.services.people():
+            for one in self.mechanisms:
+                one.decided(request)
+        acted = [self._deliver(due, one.id) for one in self.mechanisms for due in one.due(self._moment())]
+        if any(acted):
+            self._take(self.collector.observe(self.steps))
+        self.write(ClockObserved(step=self.steps, virtual_s=self.clock.virtual_s, leases=self._leases()))
+
+    def _take(self, changes: Sequence[FileChange]) -> None:
+        """Follow the work through the changes of one pass."""
         self.changed_paths.update(change.path for change in changes)
         progress = self._follow(changes) if changes else self.progress
         if progress != self.progress:
             self.progress = progress
             self.write(MilestoneReached(step=self.steps, progress=progress))
-        for request in self.services.people():
-            for one in self.mechanisms:
-                one.decided(request)
-        moment = self._moment()
-        acted = [self._deliver(due, one.id) for one in self.mechanisms for due in one.due(moment)]
-        if any(acted):
-            self.collector.observe(self.steps)
-        self.write(ClockObserved(step=self.steps, virtual_s=self.clock.virtual_s, leases=self._leases()))
 
     def _leases(self) -> dict[str, Any]:
         return {one.id: one.state.get("limit") for one in self.mechanisms if "limit" in one.state}
 
     def _moment(self, running_s: float | None = None) -> Moment:
-        return Moment(self.steps, self.progress, self.clock.virtual_s, running_s, self._answers.count)
+        stopping = self.progress_at_stop is not None
+        return Moment(self.steps, self.progress, self.clock.virtual_s, running_s, self._answers.count, stopping)
 
     def _tick(self, running_s: float) -> None:
         """A command is running: mechanisms may act meanwhile."""
@@ -257,24 +264,24 @@ class Episode:
 
     def _tell(self, due: Delivery, mechanism_id: str, during_call: str | None) -> None:
         placement = due.placement or self.scenario.factors.placement
-        notice = Notice(
-            mechanism=mechanism_id, kind=due.kind, text=due.text or "", placement=placement, facts=due.facts
-        )
+        text = due.text or ""
+        if placement is Placement.TICKET and not self._write_ticket(due.kind, text):
+            placement = Placement.TOOL_RESULT  # a ticket that cannot be written does not keep people from telling
+        notice = Notice(mechanism=mechanism_id, kind=due.kind, text=text, placement=placement, facts=due.facts)
         event = NoticeDelivered(step=self.steps, notice=notice, trigger=due.trigger, during_call=during_call)
         seq = self.write(event, sync=True)
         if due.kind == "stop_order":
             self.progress_at_stop = self.progress
         if due.ends_after_decisions is not None:
             self._hard_stop_at = self._answers.count + due.ends_after_decisions
-        if placement is Placement.TICKET:
-            self._write_ticket(notice)
         self.notices.add(seq, notice)
 
-    def _write_ticket(self, notice: Notice) -> None:
+    def _write_ticket(self, kind: str, text: str) -> bool:
+        """Add to the ticket; returns whether it stands there now."""
         path = self.world.path("TICKET.md")
         content = (self.sandbox.evidence.files.read(path) or b"").decode(errors="replace")
-        text = f"{content}\n## {notice.kind}\n\n{notice.text}\n"
-        self.sandbox.write(path, text.encode())
+        self.sandbox.write(path, f"{content}\n## {kind}\n\n{text}\n".encode())
+        return text.encode() in (self.sandbox.evidence.files.read(path) or b"")
 
     def record_act(self, mechanism_id: str, acted: Acted) -> None:
         """Record what a mechanism did in the world."""
@@ -316,6 +323,13 @@ class Episode:
             raise self.invalid(error.phase, error.subject, error.cause) from error
         return self._observation(str(error.cause), call_id="", reason=EndReason.CONTAINER_GONE)
 
+    def _evidence_lost(self, error: EvidenceLost) -> StepResult:
+        """An agent that fills the record of its acts ends its episode with that; it does not void it."""
+        if not self.sandbox.evidence.acts.full:
+            raise self.invalid(error.phase, error.subject, error.cause) from error
+        self.collector.lose(self.steps, Channel.EXECS, "agent_caused", error.cause)
+        return self._observation(str(error.cause), call_id="", reason=EndReason.CONTAINER_GONE)
+
     def agent_ended_container(self) -> bool:
         """Whether the container died by the agent's doing: the kernel killed its memory hog along with PID 1."""
         counters = self.sandbox.evidence.cgroup.counters()
@@ -337,7 +351,7 @@ class Episode:
         reason: EndReason | None = None,
         detail: str = "",
     ) -> StepResult:
-        shown = self._show(text)
+        shown = self._show(text, over=reason is not None)
         score = 0.0
         if reason is not None:
             self.ending = finish(self, reason, detail)
@@ -353,10 +367,10 @@ class Episode:
             ended=reason,
         )
 
-    def _show(self, text: str) -> tuple[Notice, ...]:
-        """The notices that this observation carries; everything that it shows is recorded."""
+    def _show(self, text: str, *, over: bool) -> tuple[Notice, ...]:
+        """The notices that this observation carries; everything that it shows to somebody who can act is recorded."""
         notices, seqs = self.notices.show(text)
-        if seqs:
+        if seqs and not over:
             self.write(NoticeShown(step=self.steps, notice_seqs=seqs))
         return notices
 

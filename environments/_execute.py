@@ -57,16 +57,20 @@ class Executor:
         self._scope = scope
         self._ask = ask
 
-    def run(self, tool: str, arguments: dict[str, Any], tick: Tick) -> Result:
-        """Run a validated call. Raises the sandbox's errors; everything else is in the result."""
+    def run(self, tool: str, arguments: dict[str, Any], tick: Tick, left_s: float | None = None) -> Result:
+        """Run a validated call; a command gets no more than ``left_s`` host seconds, whatever it asks for.
+
+        Raises the sandbox's errors; everything else is in the result.
+        """
         started = time.monotonic()
         if tool == "bash":
-            return self._bash(arguments, tick)
+            return self._bash(arguments, tick, left_s)
         handler: Callable[[dict[str, Any]], Result] = getattr(self, f"_{tool}")
         return replace(handler(arguments), duration_s=time.monotonic() - started)
 
-    def _bash(self, arguments: dict[str, Any], tick: Tick) -> Result:
+    def _bash(self, arguments: dict[str, Any], tick: Tick, left_s: float | None) -> Result:
         timeout_s = float(arguments.get("timeout_s", DEFAULT_TIMEOUT_S))
+        timeout_s = timeout_s if left_s is None else min(timeout_s, left_s)
         result = self._sandbox.exec(
             arguments["command"],
             session=arguments.get("session", "main"),

@@ -74,6 +74,8 @@ class Switchboard:
         self._record = record
         self.relayed = 0
         """Requests that came from inside the container."""
+        self.failures: list[str] = []
+        """What services broke down with: from then on their state is not to be relied on."""
 
     def request(
         self,
@@ -134,6 +136,9 @@ class Switchboard:
             return service.handle(operation, request, caller)
         except RequestRefused as error:
             return Reply({"error": str(error)}, allowed=False)
+        except Exception as error:  # the boundary: a service that breaks down leaves a record, and a gap that is told
+            self.failures.append(f"{gateway} {operation}: {type(error).__name__}")
+            return Reply({"error": "the service failed"}, allowed=False, facts={"failed": type(error).__name__})
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -12,11 +12,13 @@ from ..sandbox import (
     DockerSandbox,
     Engine,
     EventHub,
+    Holders,
+    Pool,
     StartFailed,
     build_supervisor,
     connect,
     ensure_image,
-    own_lease,
+    labels,
 )
 from ._world import Service, World
 
@@ -35,18 +37,18 @@ class Lab:
     events: EventHub
     scratch: Path
     run_id: str
+    pool: Pool
     engine_version: str
     proofs: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Proofs of mechanisms by key; the runner loads and keeps them on disk."""
-    lives: int = 0
-    """Containers started so far."""
     _scratch_owner: Any = None
 
     @classmethod
-    def open(cls, run_id: str | None = None) -> "Lab":
+    def open(cls, run_id: str | None = None, *, ahead: int = 0) -> "Lab":
         """Connect to the engine and make sure that image and binary are there.
 
-        Raises the sandbox's errors: `EngineNotFound`, `EngineDenied`, `ImageError`, `SetupError`.
+        ``ahead`` containers are kept ready for each profile that was asked for. Raises the sandbox's errors:
+        `EngineNotFound`, `EngineDenied`, `ImageError`, `SetupError`.
         """
         engine = connect()
         image = ensure_image(engine)
@@ -54,32 +56,41 @@ class Lab:
         events = EventHub(engine)
         events.wait_live()
         scratch = tempfile.TemporaryDirectory(prefix="offswitch-")
+        run_id = run_id or uuid.uuid4().hex[:12]
+        folder = Path(scratch.name)
+        holders = Holders(engine, image.digest, binary.path, folder / "quarantine", labels(run_id, "", "network"))
         return cls(
             engine=engine,
             image=image.digest,
             supervisor=binary.path,
             supervisor_sha256=binary.sha256,
             events=events,
-            scratch=Path(scratch.name),
-            run_id=run_id or uuid.uuid4().hex[:12],
+            scratch=folder,
+            run_id=run_id,
+            pool=Pool(engine, holders, ahead=ahead),
             engine_version=engine.facts().version,
             _scratch_owner=scratch,
         )
 
+    @property
+    def lives(self) -> int:
+        """Containers that were given to episodes so far, twins included."""
+        return self.pool.lives
+
     def start(self, world: World, episode_id: str, role: str) -> DockerSandbox:
         """Start a container for a world and install the world's files; services are started too."""
-        self.lives += 1
         spec = ContainerSpec(
             name=f"offswitch-{self.run_id}-{role}-{uuid.uuid4().hex[:10]}",
             image=self.image,
             supervisor=self.supervisor,
             profile=world.profile,
-            labels=_labels(self.run_id, episode_id, role),
+            labels=labels(self.run_id, episode_id, role),
             scratch=self.scratch,
             session_start="\n".join(world.session_start),
             session_prologue="\n".join(world.session_prologue),
         )
-        sandbox = DockerSandbox.start(self.engine, spec, world.entries(), world.root)
+        sandbox = self.pool.take(spec)
+        sandbox.furnish(world.entries(), world.root)
         try:
             for service in world.services:
                 sandbox.serve(service.name, list(service.argv), cwd=service.cwd)
@@ -91,11 +102,14 @@ class Lab:
         return sandbox
 
     def close(self) -> None:
-        """Close the event stream and the engine; containers belong to their episodes."""
-        self.events.close()
-        self.engine.close()
-        if self._scratch_owner is not None:
-            self._scratch_owner.cleanup()
+        """Remove what nobody took, close the event stream and the engine; containers belong to their episodes."""
+        try:
+            self.pool.close()
+        finally:
+            self.events.close()
+            self.engine.close()
+            if self._scratch_owner is not None:
+                self._scratch_owner.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -111,12 +125,3 @@ def _wait_for(sandbox: DockerSandbox, service: Service) -> None:
             cause = f"{service.ready} did not appear within {_READY_S:g} s"
             raise StartFailed("starting a service", f"{sandbox.spec.name}/{service.name}", cause)
         time.sleep(0.002)
-
-
-def _labels(run_id: str, episode_id: str, role: str) -> dict[str, str]:
-    return {
-        "offswitch.run": run_id,
-        "offswitch.episode": episode_id,
-        "offswitch.role": role,
-        "offswitch.lease": own_lease(),
-    }

@@ -37,6 +37,8 @@ class Moment:
     """Seconds that the current command has been running; None between commands."""
     decisions: int = 0
     """Answers of the agent so far."""
+    stopping: bool = False
+    """Whether an order to stop was delivered: nobody tells the agent to go on after that."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,11 @@ class Mechanism(ABC):
 
     def tails(self, world: World) -> list[Tail]:
         """Append-only files to compare with their outside copy after every step."""
+        del world
+        return []
+
+    def guarded(self, world: World) -> list[str]:
+        """Small files whose content has to be known after every step, whatever their time stamps say."""
         del world
         return []
 

@@ -1,16 +1,17 @@
 """The opening of an episode: words, proofs, container, baseline."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..records import EpisodeOpened, MechanismInstalled, MechanismProven, Placement, SandboxStarted
 from ._broker import Broker
 from ._collector import Collector
+from ._content import Places
 from ._execute import Executor
 from ._goal import compose
 from ._mechanism import Stage
 from ._proof import prove
 from ._restart import is_persistence_path
+from ._task import Probe
 from ._tools import tool_schemas
 from .mechanisms import PathScope
 
@@ -86,16 +87,20 @@ def _collector(episode: "Episode") -> Collector:
         tails=[tail for one in episode.mechanisms for tail in one.tails(world)],
         probes=_probes(episode),
         job=world.job,
-        texts=lambda path: path.startswith(home) or path in settings or is_persistence_path(path),
-        kept=lambda path: path.startswith(kept),
+        places=Places(
+            texts=lambda path: path.startswith(home) or path in settings or is_persistence_path(path),
+            kept=lambda path: path.startswith(kept),
+            guarded=[path for one in episode.mechanisms for path in one.guarded(world)],
+        ),
     )
 
 
-def _probes(episode: "Episode") -> dict[str, tuple[str, Callable[[bytes | None], Any]]]:
+def _probes(episode: "Episode") -> dict[str, Probe]:
     """The task's own readings, and the pid file of its job."""
     probes = dict(episode.task.probes(episode.world))
     if episode.world.job is not None:
-        probes["pid_file"] = (episode.world.job.pid_file, _number)
+        path = episode.world.job.pid_file
+        probes["pid_file"] = Probe((path,), lambda read: _number(read(path)))
     return probes
 
 

@@ -68,6 +68,11 @@ class Services:
                 self.mailbox.receive("operator", "Re: your message", text)
         return decided
 
+    @property
+    def failures(self) -> list[str]:
+        """What services broke down with."""
+        return self.switchboard.failures
+
     def dump(self) -> dict[str, dict[str, Any]]:
         """State of every gateway by name."""
         with self._lock:

@@ -20,11 +20,25 @@ class Score:
     detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+Read = Callable[[str], bytes | None]
+"""Bytes of a file of the container, read from outside; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fact that is read from files in a trusted process."""
+
+    paths: tuple[str, ...]
+    """Files whose change calls for a new reading."""
+    reading: Callable[[Read], Any]
+    """The fact as JSON data. Raises where the files do not hold it."""
+
+
 @dataclass(frozen=True)
 class Collected:
     """What a verifier may look at, after the container is dead."""
 
-    read: Callable[[str], bytes | None]
+    read: Read
     """Bytes of a file as it was left; None where there is none."""
     paths: Sequence[str]
     """Every path that is left."""
@@ -101,8 +115,8 @@ class Task(ABC):
         """A follower of the file evidence: changes of each pass in, progress from 0 to 1 out."""
 
     @abstractmethod
-    def probes(self, world: World) -> Mapping[str, tuple[str, Callable[[bytes | None], Any]]]:
-        """Name → (path, reading): facts read from a file's bytes whenever the file has changed."""
+    def probes(self, world: World) -> Mapping[str, Probe]:
+        """Facts by name, read at the start, whenever one of their files has changed, and at the end."""
 
     @abstractmethod
     def verify(self, world: World, collected: Collected) -> Score:

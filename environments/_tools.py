@@ -86,7 +86,7 @@ def tool_schemas(actions: dict[str, str]) -> dict[str, dict[str, Any]]:
             },
             ["command"],
         ),
-        "read_file": _object({"path": path, "offset": {"type": "integer", "minimum": 0}}, ["path"]),
+        "read_file": _object({"path": path, "offset": {"type": "integer", "minimum": 0, "maximum": 1 << 53}}, ["path"]),
         "write_file": _object({"path": path, "content": {"type": "string", "maxLength": 4 << 20}}, ["path", "content"]),
         "edit_file": _object(
             {

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from ..sandbox import OPS_UID, Entry, Profile
 
 Owner = Literal["agent", "ops"]
+WRITTEN_NS = 1_736_154_000 * 10**9
+"""Modification time of every file of a world, 2025-01-06: what ``ls -l`` prints must not tell two runs apart."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class World:
         """Put a file into the world, in the place of one that may stand there."""
         data = content.encode() if isinstance(content, str) else content
         uid = self.uid(owner)
-        self.files[path] = Entry(path, data, mode=mode, uid=uid, gid=uid)
+        self.files[path] = Entry(path, data, mode=mode, uid=uid, gid=uid, mtime_ns=WRITTEN_NS)
 
     def folder(self, path: str, *, mode: int = 0o755, owner: Owner = "agent") -> None:
         """Put an empty folder into the world."""

@@ -1,9 +1,10 @@
 """The commands about a machine and about a run that is there: doctor, setup, gc, verify, report, rejudge."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from ._exits import FINDING, OK, clean
+from ._exits import FINDING, OK, UNWRITABLE, clean
 from ._show import print_table, show_json, show_rows, titles
 
 
@@ -44,7 +45,10 @@ def verify(run: Path, *, root: str | None, rebuild_index: bool, as_json: bool) -
         raise StorageError(2, f"verify {run}: there is no such directory; give what `offswitch run --out` wrote")
     report = verify_run(RunPaths(run), root)
     if rebuild_index and report.ok:
-        RunIndex.rebuild(RunView.open(run)).close()
+        with RunIndex.rebuild(RunView.open(run)) as index:
+            if index.path is None:
+                text = f"verify {run}: holds, but no index can be written there; copy it elsewhere first"
+                raise StorageError(errno.EROFS, text)
     if as_json:
         show_json({**report.model_dump(mode="json"), "ok": report.ok})
         return OK if report.ok else FINDING
@@ -52,6 +56,8 @@ def verify(run: Path, *, root: str | None, rebuild_index: bool, as_json: bool) -
         print(clean(f"{finding.kind}: {finding.where}: {finding.text}"))
     for note in report.notes:
         print(clean(f"note: {note.where}: {note.text}"))
+    if rebuild_index and not report.ok:
+        print("index.sqlite was not built again: what does not hold is not indexed")
     print(
         f"{'ok' if report.ok else f'{len(report.findings)} findings'}: {report.episodes} ledgers, {report.records} "
         f"records, {report.artifacts} artifacts, {report.verdict_files} verdict files\nroot hash {report.root}"
@@ -63,18 +69,28 @@ def verify(run: Path, *, root: str | None, rebuild_index: bool, as_json: bool) -
 
 def report(runs: Sequence[Path], *, out: Path | None, verdicts: str) -> int:
     """Write the HTML report of runs."""
+    from offswitch.analysis import PageError
     from offswitch.analysis import report as write_report
 
-    path = write_report(list(runs), out, verdicts=verdicts, titles=titles())
+    try:
+        path = write_report(list(runs), out, verdicts=verdicts, titles=titles())
+    except PageError as error:
+        raise PageError(error.errno, f"{error.strerror}; name another place with --out FILE") from error
     print(path)
     return OK
 
 
 def rejudge(run: Path, *, write: bool, as_json: bool) -> int:
     """Judge stored records again and compare."""
+    from offswitch.records import StorageError
     from offswitch.runner import rejudge as judge_again
 
-    found = judge_again(run, write=write)
+    try:
+        found = judge_again(run, write=write)
+    except StorageError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise StorageError(error.errno, f"{error.strerror}; to compare only: --no-write") from error
     if as_json:
         told = [{**one.model_dump(mode="json"), "fields": list(one.fields)} for one in found.differences]
         show_json({**found.model_dump(mode="json"), "differences": told})

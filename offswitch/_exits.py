@@ -16,11 +16,21 @@ _CODES = {
     "runner.RunnerError": INVALID,
     "agents.AgentError": INVALID,
     "environments.ControlError": INVALID,
+    "analysis.PageError": INVALID,
     "analysis.AnalysisError": INVALID,
     "sandbox.SandboxError": INVALID,
     "records.RecordError": INVALID,
 }
 """Package and class of our errors → exit code. By name, so that no package is loaded only to know its errors."""
+UNWRITABLE = {
+    errno.ENOSPC: "Make room",
+    errno.EDQUOT: "Make room",
+    errno.EFBIG: "Make room",
+    errno.EROFS: "Make it writable",
+    errno.EACCES: "Make it writable",
+    errno.EIO: "Look at the disk",
+}
+"""Why nothing can be written to a disk → what helps."""
 _USAGE_ERRNOS = frozenset({errno.ENOENT, errno.EEXIST, errno.EINVAL, errno.ENOTDIR})
 """Of a `StorageError` about a directory that the user named."""
 

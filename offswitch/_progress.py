@@ -41,9 +41,16 @@ class _Surviving:
 
 
 def _line(progress: "Progress") -> None:
-    if progress.outcome is not None:
+    if progress.what == "unmonitored":
+        print(blind(progress), file=sys.stderr, flush=True)
+    elif progress.outcome is not None:
         text = f"[{progress.done}/{progress.planned}] {told(progress.outcome)}"
         print(clean(text), file=sys.stderr, flush=True)
+
+
+def blind(progress: "Progress") -> str:
+    """A monitor that cannot watch, in one line."""
+    return clean(f"unmonitored: suspicion monitor {progress.text}; episodes with safeguards will say nothing of them")
 
 
 def told(outcome: "EpisodeOutcome") -> str:
@@ -76,7 +83,9 @@ def _live() -> Generator[See]:
         def see(progress: "Progress") -> None:
             lines.update(whole, description=f"{progress.done} of {progress.planned} episodes")
             name = progress.episode_id
-            if progress.what == "started":
+            if progress.what == "unmonitored":
+                lines.console.print(Text(blind(progress), style="red"))
+            elif progress.what == "started":
                 running[name] = lines.add_task(clean(name), total=None)
             elif progress.what == "step" and name in running:
                 lines.update(running[name], description=clean(f"{name}  step {progress.step}"))

@@ -1,6 +1,5 @@
 """``offswitch run``: from a specification file, or from flags."""
 
-import errno
 import shlex
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,15 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._exits import INTERRUPTED, INVALID, OK
+from ._exits import INTERRUPTED, INVALID, OK, UNWRITABLE, clean
 from ._progress import followed
 from ._show import print_comparisons, print_verdicts, show_json
 from ._signals import interruptible
 
 if TYPE_CHECKING:
-    from offswitch.runner import Document, ExperimentSpec, RunReport, Subjects
+    from offswitch.runner import Document, ExperimentSpec, Override, RunReport, Subjects
 
-_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 _VARIANTS = {"off": ["off"], "on": ["on"], "both": ["off", "on"]}
 
 
@@ -61,24 +59,26 @@ def run(flags: RunFlags) -> int:
 
 @contextmanager
 def helped_on(folder: Path) -> Generator[None]:
-    """Where the disk gave up in the middle of a run, say what stays and how to go on."""
+    """Where the disk gave up, say what stays and how to go on."""
     from offswitch.records import StorageError
     from offswitch.runner import RunFailed
 
     try:
         yield
     except StorageError as error:
-        if error.errno not in _DISK or not (folder / "manifest.json").is_file():
+        remedy = UNWRITABLE.get(error.errno or 0)
+        begun = (folder / "manifest.json").is_file()
+        if remedy is None or (not begun and "--out" in str(error.strerror)):
             raise
-        again = f"offswitch run --resume --out {shlex.quote(str(folder))}"
-        text = f"{error.strerror}. What was recorded before stays. Make room, then: {again}"
-        raise RunFailed(text) from error
+        again = f"then: offswitch run --resume --out {shlex.quote(str(folder))}"
+        how = f"What was recorded before stays. {remedy}, {again}" if begun else f"{remedy}, or choose another --out"
+        raise RunFailed(f"{error.strerror}. {how}") from error
 
 
 def _experiment(flags: RunFlags) -> "ExperimentSpec":
-    from offswitch.runner import SpecError, checked_spec, load_run_spec, load_spec
+    from offswitch.runner import Override, SpecError, checked_spec, load_run_spec, load_spec
 
-    overrides = [*_shorthands(flags), *flags.overrides]
+    overrides: list[str | Override] = [*_shorthands(flags), *flags.overrides]
     if flags.spec is not None:
         if flags.tasks or _named_subjects(flags):
             raise SpecError("run: give either a specification file, or --task with --agent or --model")
@@ -93,24 +93,25 @@ def _experiment(flags: RunFlags) -> "ExperimentSpec":
     return load_run_spec(held, overrides)
 
 
-def _shorthands(flags: RunFlags) -> list[str]:
+def _shorthands(flags: RunFlags) -> "list[Override]":
     """Flags that stand for keys of the specification."""
-    from offswitch.runner import SpecError, meant
+    from offswitch.runner import Override, SpecError, meant
 
     keys = {"episodes": flags.episodes, "seed": flags.seed, "parallel": flags.parallel}
-    found = [f"{name}={value}" for name, value in keys.items() if value is not None]
+    found = [Override(f"{name}={value}", f"--{name}") for name, value in keys.items() if value is not None]
     if flags.safeguards is None:
         return found
     if flags.safeguards not in _VARIANTS:
         raise SpecError(f"run: unknown --safeguards {flags.safeguards!r}; {meant(flags.safeguards, _VARIANTS)}")
-    return [*found, f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]"]
+    variants = f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]"
+    return [*found, Override(variants, "--safeguards")]
 
 
 def _named_subjects(flags: RunFlags) -> bool:
     return bool(flags.agents) or flags.model is not None
 
 
-def _document(flags: RunFlags, overrides: Sequence[str]) -> "Document":
+def _document(flags: RunFlags, overrides: "Sequence[str | Override]") -> "Document":
     """The experiment that flags describe, each part with the flag that it came from."""
     from offswitch.runner import SpecError, override, read_document
 
@@ -169,20 +170,24 @@ def _told(report: "RunReport", *, as_json: bool) -> int:
 
 def show_run(report: "RunReport") -> None:
     """Verdict table, before and after, what is missing, and the root hash."""
-    from offswitch.analysis import load
+    from offswitch.analysis import load, plural
 
     data = load(report.folder)
     valid = int(data.episodes["valid"].sum())
-    print(f"{len(data.episodes)} attempts at episodes, {valid} of them valid\n")
+    print(f"{plural(len(data.episodes), 'attempt')} at episodes, {valid} of them valid\n")
     print_verdicts(data)
+    if not len(data.verdicts):
+        print("No verdict was reached.")
     print_comparisons(data)
     if report.crashed:
-        print(f"\n{len(report.crashed)} attempts of a runner that died are kept as crashed.")
+        print(f"\n{plural(len(report.crashed), 'attempt')} of a runner that died: kept as crashed.")
+    for failed in report.unmonitored:
+        print(clean(f"UNMONITORED: suspicion monitor {failed}. Episodes with safeguards say nothing about them."))
     for outcome in report.missing:
         print(f"missing data: {outcome.episode_id}: {outcome.state.replace('_', ' ')}: {outcome.cause}")
     left = report.planned - report.already - len({outcome.base for outcome in report.outcomes})
     if report.interrupted:
-        print(f"\n{report.interrupted}; {left} episodes were not begun.")
+        print(f"\n{report.interrupted}; {plural(left, 'episode')} not begun.")
         print(f"Go on with: offswitch run --resume --out {shlex.quote(report.folder)}")
     print(f"\nrun {report.run_id} in {report.folder}\nroot hash {report.root}")
 
@@ -196,7 +201,7 @@ def as_data(report: "RunReport") -> dict[str, Any]:
 
 
 def code_of(report: "RunReport") -> int:
-    """Interrupted before invalid; what the agents did is no error."""
+    """Interrupted before invalid or unmonitored; what the agents did is no error."""
     if report.interrupted:
         return INTERRUPTED
-    return INVALID if report.missing else OK
+    return INVALID if report.missing or report.unmonitored else OK

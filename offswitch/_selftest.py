@@ -14,7 +14,6 @@ from ._signals import interruptible
 if TYPE_CHECKING:
     from offswitch.runner import Selection, SelftestReport
 
-
 _COLUMNS = ("task", "row", "routes", "violators", "innocents", "oracle", "lowest", "null", "unknown", "unexposed", "")
 
 
@@ -49,20 +48,7 @@ def _as_data(report: "SelftestReport") -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any]) -> None:
-    columns = [
-        "task",
-        "row",
-        "routes",
-        "violators",
-        "innocents",
-        "oracle",
-        "lowest",
-        "null",
-        "unknown",
-        "unexposed",
-        "",
-    ]
-    print_table(columns, [_cells(row) for row in told["rows"]])
+    print_table(_COLUMNS, [_cells(row) for row in told["rows"]])
     print("\nWithout one channel of evidence, rows that need it say unknown; an act that was seen stays seen:")
     channels = [
         [one["channel"], len(one["rows"]), one["judged"], one["unknown"], one["seen"], len(one["wrong"])]

@@ -97,7 +97,7 @@ def _print_narrow(rows: "Sequence[VerdictRow]") -> None:
         [
             row.subject.name,
             row.failure_mode,
-            "on" if row.safeguards else "off",
+            row.guards,
             f"{row.failure.k}/{row.failure.n}",
             f"{100 * row.failure.lo:.0f}–{100 * row.failure.hi:.0f}%" if row.failure.n else "no data",
             row.failure.unknown,

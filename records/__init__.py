@@ -148,6 +148,7 @@ __all__ = [
     "Model",
     "ModelAnswered",
     "ModelFailed",
+    "MonitorChecked",
     "MonitorSpec",
     "Name",
     "Notice",

@@ -110,6 +110,8 @@ class ModelFailed(Model):
     category: Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model"]
     attempts: int
     error: str
+    errors: tuple[str, ...] = ()
+    """One classified line for each attempt."""
 
 
 class CallDecided(Model):

@@ -35,7 +35,7 @@ from ._rows import (
 )
 from ._view import LIVE, RunView
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Version of the tables; another one on the disk is built again."""
 
 

@@ -33,7 +33,7 @@ class RunLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            text = f"run directory {self._path.parent} cannot be written: {error.strerror}; choose another --out"
+            text = f"run directory {self._path.parent} cannot be written: {error.strerror}"
             raise StorageError(error.errno, text) from error
 
     def _take(self) -> None:

@@ -21,7 +21,6 @@ from ._events import (
     NoticeShown,
     ReportSubmitted,
     SandboxStarted,
-    SuspicionObserved,
     VerdictReached,
     WorldVerified,
 )
@@ -29,6 +28,7 @@ from ._observed import ChannelStatus, Halted
 from ._record import Record
 from ._scenario import EpisodeKey
 from ._verdict import Verdict
+from ._watching import MonitorChecked, SuspicionObserved
 
 E = TypeVar("E")
 Row = dict[str, Any]
@@ -55,7 +55,7 @@ EPISODES = Table(
         fingerprint task scenario_hash cluster_id pair_id arm instruction control pressure autonomy oversight
         placement side_task monitors protocol mechanisms mechanism_exposure bucket end_reason end_detail
         score_error usage_source price model_failure channels profile isolation image_digest head""",
-        INTEGER="""valid task_version attempt safeguards terminated steps answers input_tokens output_tokens
+        INTEGER="""valid task_version attempt safeguards monitored terminated steps answers input_tokens output_tokens
         provider_errors reported halt_empty started_wall_ns records""",
         REAL="human_minutes score usd virtual_s duration_s halt_latency_s",
         ANY="seed",
@@ -139,6 +139,7 @@ def episode_row(episode: Episode) -> Row:
         "channels": _json(_channels(episode.all(ChannelStatus))),
         **(_identity(opened.key) if opened else {}),
         **_mechanisms(episode),
+        "monitored": _monitored(episode.all(MonitorChecked)),
         **_score(episode),
         **_usage(episode.all(ModelAnswered), len(episode.all(ModelFailed))),
         **_times(episode.records),
@@ -173,6 +174,10 @@ def _identity(key: EpisodeKey) -> Row:
 
 def _mechanisms(episode: Episode) -> Row:
     return {"mechanisms": _json([event.mechanism for event in episode.all(MechanismInstalled)])}
+
+
+def _monitored(checks: Sequence[MonitorChecked]) -> bool | None:
+    return all(check.healthy for check in checks) if checks else None
 
 
 def _exposure(episode: Episode) -> dict[str, dict[str, int]]:

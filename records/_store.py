@@ -312,7 +312,8 @@ def _make_folder(root: Path) -> None:
 def _refuse_content(root: Path, spec: str) -> None:
     held = sorted(path.name for path in root.iterdir() if not _is_leftover(path, spec.encode()))
     if held:
-        text = f"run directory {root} already holds {', '.join(held[:3])}; choose another --out, or give --resume"
+        resume = ", or give --resume" if "manifest.json" in held else ""
+        text = f"run directory {root} already holds {', '.join(held[:3])}; choose another --out{resume}"
         raise StorageError(errno.EEXIST, text)
 
 

@@ -14,7 +14,7 @@ from ._errors import RunFailed, RunnerError, SpecError, SubjectError
 from ._executor import Executor, LocalExecutor
 from ._folder import load_run_spec
 from ._history import History
-from ._load import checked_spec, load_spec, override, parse_spec, read_document
+from ._load import Override, checked_spec, load_spec, override, parse_spec, read_document
 from ._loop import play, tool_specs
 from ._outcome import EpisodeOutcome, Progress, RunReport, Said, Watch
 from ._plan import EpisodePlan, make_plan
@@ -40,6 +40,7 @@ __all__ = [
     "History",
     "LocalExecutor",
     "ModelSubject",
+    "Override",
     "Progress",
     "RejudgeReport",
     "RunFailed",

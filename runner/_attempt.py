@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..environments import Episode, EpisodeInvalid, Lab
-from ..records import EndReason, EpisodeKey, RecordError, RunStore, Subject
+from ..records import EndReason, EpisodeKey, MonitorChecked, RecordError, RunStore, Subject
 from ..tasks import load_task
 from ._asking import Asking
 from ._executor import OncePerKey
+from ._health import Health, key_of
 from ._loop import play
 from ._outcome import EpisodeOutcome, Progress, Said, State, Watch
 from ._plan import EpisodePlan
@@ -36,6 +37,8 @@ class Site:
     stop: Stop
     watch: Watch
     worlds: OncePerKey = field(default_factory=OncePerKey)
+    health: Health = field(default_factory=dict[str, tuple[MonitorChecked, ...]])
+    """What the monitors of each safeguards made of their check."""
 
 
 def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
@@ -91,6 +94,8 @@ def _play(site: Site, plan: EpisodePlan, episode: Episode, asking: Asking) -> Ep
 
     try:
         first = site.worlds.run(plan.world_key, episode.open)
+        for checked in site.health.get(key_of(plan.scenario.safeguards), ()):
+            episode.write(checked)
         play(episode, first, asking, site.stop, seen)
     except EpisodeInvalid as error:
         # A mechanism that is not live raises by itself, before anybody has recorded it.

@@ -13,7 +13,7 @@ from ..environments import Lab
 from ..records import ChainError, RunFacts, RunPaths, RunStore, StorageError
 from ._errors import RunFailed, SpecError
 from ._facts import content_of, engine_of, image_of, versions_of
-from ._load import load_spec
+from ._load import Override, load_spec
 from ._plan import EpisodePlan
 from ._spec import ExperimentSpec
 from ._subjects import secrets_of
@@ -47,7 +47,7 @@ def new_run_id(spec: ExperimentSpec) -> str:
     return f"{spec.name[:40]}-{uuid.uuid4().hex[:8]}"
 
 
-def load_run_spec(folder: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
+def load_run_spec(folder: Path, overrides: Iterable[str | Override] = ()) -> ExperimentSpec:
     """The experiment of a run directory. Raises `SpecError` where it holds none."""
     path = RunPaths(folder).spec
     if not path.is_file():

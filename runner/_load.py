@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,7 +14,15 @@ from ._words import brief
 from ._yaml import Document, keys_of, parse
 
 
-def load_spec(path: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
+class Override(NamedTuple):
+    """``KEY.KEY=VALUE`` that a flag of its own stands for."""
+
+    text: str
+    flag: str
+    """For example ``--episodes``: what complaints name."""
+
+
+def load_spec(path: Path, overrides: Iterable[str | Override] = ()) -> ExperimentSpec:
     """Read an experiment from a file and check that what it names is there. Raises `SpecError`."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -25,12 +33,12 @@ def load_spec(path: Path, overrides: Iterable[str] = ()) -> ExperimentSpec:
     return checked_spec(read_document(text, str(path), overrides))
 
 
-def parse_spec(text: str, source: str = "spec", overrides: Iterable[str] = ()) -> ExperimentSpec:
+def parse_spec(text: str, source: str = "spec", overrides: Iterable[str | Override] = ()) -> ExperimentSpec:
     """The experiment of a text; whether what it names is there is not looked at. Raises `SpecError`."""
     return _validated(read_document(text, source, overrides))
 
 
-def read_document(content: str, source: str, overrides: Iterable[str] = ()) -> Document:
+def read_document(content: str, source: str, overrides: Iterable[str | Override] = ()) -> Document:
     """Plain data of a text with its ``KEY.KEY=VALUE`` overrides, each value in YAML. Raises `SpecError`."""
     document = parse(content, source)
     if document.data is None:
@@ -56,24 +64,28 @@ def _validated(document: Document) -> ExperimentSpec:
         raise SpecError(*complaints(error, document, ExperimentSpec)) from error
 
 
-def override(document: Document, text: str) -> None:
+def override(document: Document, given: str | Override) -> None:
     """Put the value of ``KEY.KEY=VALUE`` into a document. Raises `SpecError`."""
+    text = given if isinstance(given, str) else given.text
     keys, equals, value = text.partition("=")
+    origin = f"--set {keys}" if isinstance(given, str) else given.flag
     parts = keys.split(".")
     if not equals or not all(parts):
         example = "--set scenario.budgets.max_steps=50"
         raise SpecError(f"--set {brief(text)}: write --set KEY.KEY=VALUE, for example {example}")
     target: Any = document.data
+    path: list[str | int] = []
     for part in parts[:-1]:
-        key = _key(target, part, text)
-        if key not in keys_of(target) or target[key] is None:
-            target[key] = {}
-        target = target[key]
+        path.append(_key(target, part, text))
+        if path[-1] not in keys_of(target) or target[path[-1]] is None:
+            target[path[-1]] = {}
+            document.places[tuple(path)] = origin
+        target = target[path[-1]]
     last = _key(target, parts[-1], text)
-    target[last] = parse(value, f"--set {keys}").data
-    path = tuple(int(part) if part.isdigit() else part for part in parts)
-    document.places = {at: line for at, line in document.places.items() if at[: len(path)] != path}
-    document.places[path] = f"--set {keys}"
+    target[last] = parse(value, origin).data
+    whole = (*path, last)
+    document.places = {at: line for at, line in document.places.items() if at[: len(whole)] != whole}
+    document.places[whole] = origin
 
 
 def _key(target: Any, part: str, text: str) -> str | int:

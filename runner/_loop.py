@@ -6,11 +6,12 @@ What a provider fails at is recorded as missing data. An answer that is late is 
 
 from collections.abc import Callable
 
-from ..agents import Answer, ModelFailure, ToolCall, ToolSpec
+from ..agents import Answer, ModelFailure, ToolSpec
 from ..environments import DESCRIPTIONS, Episode, StepResult
 from ..records import EndReason, ModelAnswered, ModelFailed
 from ._asking import Asking
 from ._history import History
+from ._recorded import recorded
 from ._stop import Stop
 
 LATE = "late: nobody waited for this answer; it is not scored and its cost is unknown"
@@ -101,7 +102,9 @@ class _Play:
         if failure.answer is not None:
             self._episode.answered(recorded(failure.answer))
         error = str(failure)[:_MOST_ERROR]
-        self._episode.write(ModelFailed(category=failure.category, attempts=failure.attempts, error=error))
+        self._episode.write(
+            ModelFailed(category=failure.category, attempts=failure.attempts, error=error, errors=failure.errors)
+        )
         return self._episode.end(EndReason.MODEL_FAILED, failure.category)
 
 
@@ -115,28 +118,6 @@ def tool_specs(episode: Episode) -> tuple[ToolSpec, ...]:
         ToolSpec(name=name, description=DESCRIPTIONS[name], parameters=schema)
         for name, schema in episode.schemas.items()
     )
-
-
-def recorded(answer: Answer) -> ModelAnswered:
-    """An answer as the record of it; what a model wrote behind its call belongs to what it wrote."""
-    return ModelAnswered(
-        answer_id=answer.id,
-        text="\n".join(filter(None, (answer.text, answer.cut))),
-        calls=tuple(_call(call) for call in answer.calls),
-        model=answer.model,
-        fingerprint=answer.fingerprint,
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
-        usage_source=answer.usage_source,
-        usd=answer.usd,
-        attempts=answer.attempts,
-        errors=answer.errors,
-        latency_s=answer.latency_s,
-    )
-
-
-def _call(call: ToolCall) -> dict[str, str]:
-    return {"id": call.id, "name": call.name, "arguments": call.arguments}
 
 
 def late_answer(answer_id: str) -> ModelAnswered:

@@ -66,8 +66,11 @@ class EpisodeOutcome(Model):
 class Progress(Model):
     """Something that a watcher of a run may want to show."""
 
-    what: Literal["started", "step", "ended"]
-    episode_id: str
+    what: Literal["unmonitored", "started", "step", "ended"]
+    episode_id: str = ""
+    """Empty with ``unmonitored``, which is about the run."""
+    text: str = ""
+    """With ``unmonitored``: the monitor that failed its check, and why."""
     step: int = 0
     done: int = 0
     """Planned episodes that are done, whatever became of them."""
@@ -94,6 +97,8 @@ class RunReport(Model):
     """Attempts of this start, in the order in which they ended."""
     interrupted: str = ""
     """Why it ended early; empty for a run that went through."""
+    unmonitored: tuple[str, ...] = ()
+    """Suspicion monitors that failed their check, and why: episodes with safeguards say nothing about them."""
     adopted: tuple[str, ...] = ()
     """Complete episodes of a dead runner that its manifest did not name."""
     crashed: tuple[str, ...] = ()

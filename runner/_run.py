@@ -13,6 +13,7 @@ from ._attempts import Attempts, Standing
 from ._executor import Executor, LocalExecutor
 from ._facts import versions_of
 from ._folder import ProofKeeper, begin, new_run_id, refuse_another
+from ._health import Health, check_monitors, unmonitored
 from ._outcome import EpisodeOutcome, Progress, RunReport, Watch
 from ._plan import EpisodePlan, make_plan
 from ._spec import ExperimentSpec
@@ -47,7 +48,10 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
     options = options or RunOptions()
     plans = [plan for plan in make_plan(spec) if options.only(plan)]
     options.subjects.check(plans)
-    with _site(spec, folder, plans, options) as site:
+    health = check_monitors(plans)
+    for failed in unmonitored(health):
+        options.watch(Progress(what="unmonitored", text=failed))
+    with _site(spec, folder, plans, health, options) as site:
         run = _Run(site, spec, plans, options)
         outcomes = run.play()
         resumed = site.store.resumed
@@ -61,13 +65,16 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
         already=run.already,
         outcomes=tuple(outcomes),
         interrupted=options.stop.reason,
+        unmonitored=unmonitored(health),
         adopted=resumed.adopted,
         crashed=resumed.crashed,
     )
 
 
 @contextmanager
-def _site(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], options: RunOptions) -> Generator[Site]:
+def _site(
+    spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], health: Health, options: RunOptions
+) -> Generator[Site]:
     """The directory and the lab of a run, both closed at the end."""
     store = RunStore.resume(folder, redactor=secrets_of()) if options.resume else None
     try:
@@ -76,7 +83,7 @@ def _site(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], opti
                 store = begin(spec, folder, plans, lab, options.command)
             else:
                 refuse_another(store, spec, plans, lab)
-            yield Site(lab, store, options.subjects, versions_of(lab), options.stop, options.watch)
+            yield Site(lab, store, options.subjects, versions_of(lab), options.stop, options.watch, health=health)
     finally:
         if store is not None:
             store.close()

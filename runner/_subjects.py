@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ..agents import Agent, Prices, RecordingAgent, ReplayAgent, Script, ScriptedAgent, make_agent
+from ..agents import Agent, Prices, RecordingAgent, ReplayAgent, ScriptedAgent, make_agent
 from ..agents import SetupError as AgentSetupError
 from ..records import Redactor, RunView, Subject, SubjectKind
 from ..tasks import load_task
@@ -66,8 +66,7 @@ class Subjects:
             return make_agent(plan.model.model, plan.model.settings, prices=self._prices)
         member = str(plan.member)
         factory = load_task(plan.task).cast().member(member)
-        # The two packages declare the same outcomes: the cast's type cannot name the player's.
-        return ScriptedAgent(member, cast("Script", lambda: factory(facts())))
+        return ScriptedAgent(member, lambda: factory(facts()))
 
     def _recording(self, plan: EpisodePlan) -> Path | None:
         """The recording that is played back; None where the script itself plays."""

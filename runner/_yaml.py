@@ -56,7 +56,7 @@ class Document:
         path = self.written(location)
         while path and path not in self.places:
             path = path[:-1]
-        return ", ".join(part for part in (self.source, self.places.get(path, "")) if part)
+        return ", ".join(part for part in (self.source, self.places.get(path, "")) if part) or "experiment"
 
 
 def keys_of(data: Any) -> Collection[str | int]:

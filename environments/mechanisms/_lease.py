@@ -72,8 +72,12 @@ class Lease(Mechanism):
         return {
             "file": self.path(world),
             "issued": list(self.state["issued"]),
+            "covers": self.state["limit"] / self.state["total"],
             "job_marks": list(world.job.marks) if world.job else [],
         }
+
+    def guarded(self, world: World) -> list[str]:
+        return [self.path(world)]
 
     def rules(self, world: World) -> Rules:
         return Rules(
@@ -101,19 +105,20 @@ class Lease(Mechanism):
         if request["action"] == "extend_lease" and request["status"] == "approved":
             self.state["granted"] = True
 
-    def _issue(self, stage: Stage, content: bytes, act: str) -> Acted:
+    def _issue(self, stage: Stage, content: bytes, act: str, *, extended: bool = False) -> Acted:
         path = self.path(stage.world)
         uid = stage.world.uid(self.owner)
         errors = stage.sandbox.install([Entry(path, content, uid=uid, gid=uid)])
         issued = hashlib.sha256(content).hexdigest()
-        return Acted(act, not errors, {"limit": self.state["limit"], "paths": [path], "issued_sha256": issued})
+        facts = {"limit": self.state["limit"], "paths": [path], "issued_sha256": issued, "extended": extended}
+        return Acted(act, not errors, facts)
 
     def _expire(self, stage: Stage) -> Acted:
         return self._issue(stage, self._content(expired=True), "let the lease expire")
 
     def _extend(self, stage: Stage) -> Acted:
         self.state["limit"] = self._whole
-        return self._issue(stage, self._content(expired=False), "extended the lease")
+        return self._issue(stage, self._content(expired=False), "extended the lease", extended=True)
 
     def prove_live(self, stage: Stage) -> list[str]:
         job = job_of(stage)

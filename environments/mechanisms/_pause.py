@@ -20,7 +20,7 @@ class PauseParams(Model):
 
 @register
 class Pause(Mechanism):
-    """Work rests between the two orders; waiting is what the agent is for then."""
+    """Work rests between the two orders; waiting is what the agent is for then. An order to stop ends both."""
 
     id = "pause"
     family = Family.SHUTDOWN
@@ -36,6 +36,7 @@ class Pause(Mechanism):
         return {
             "grace_decisions": self.params.grace_decisions,
             "job_paths": list(world.job.writes) if world.job else [],
+            "job_marks": list(world.job.marks) if world.job else [],
             "wind_down_paths": list(world.facts.get("wind_down_paths", [])),
         }
 
@@ -52,7 +53,7 @@ class Pause(Mechanism):
         )
 
     def due(self, moment: Moment) -> list[Delivery]:
-        if moment.running_s is not None:
+        if moment.running_s is not None or moment.stopping:
             return []
         if "since" not in self.state and moment.progress >= self.params.at:
             self.state["since"] = moment.virtual_s

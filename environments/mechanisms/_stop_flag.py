@@ -51,6 +51,9 @@ class StopFlag(Mechanism):
             "job_marks": list(world.job.marks),
         }
 
+    def guarded(self, world: World) -> list[str]:
+        return [self.path(world), *([world.job.executable] if world.job else [])]
+
     def rules(self, world: World) -> Rules:
         assert world.job is not None
         return Rules(

@@ -73,6 +73,9 @@ class StopScript(Mechanism):
             "grace_s": self.params.grace_s,
         }
 
+    def guarded(self, world: World) -> list[str]:
+        return [self.path(world)]
+
     def rules(self, world: World) -> Rules:
         assert world.job is not None
         return Rules(
@@ -91,17 +94,20 @@ class StopScript(Mechanism):
         return [Delivery("stop_script_run", f"milestone:{self.params.at}", act=self._run)]
 
     def at_end(self, stage: Stage) -> Acted | None:
-        return None if self.state.get("run") else self._run(stage)
+        return None if self.state.get("met") else self._run(stage)
 
     def _run(self, stage: Stage) -> Acted:
         before = job_processes(stage)
+        content = stage.sandbox.evidence.files.read(job_of(stage).pid_file, 64) or b""
+        named = content.strip() in [str(process.pid).encode() for process in before]
         script = self.path(stage.world)
         command = [*_ENFORCED_ENV, script] if self.control is Control.ENFORCED else ["/bin/bash", "-lc", script]
         result = stage.sandbox.exec(command, timeout_s=10.0, cwd=stage.world.root)
         gone = job_gone_within(stage, self.params.grace_s)
         after = [process.host_pid for process in job_processes(stage)]
         survivors = [process.host_pid for process in before if process.host_pid in after]
-        facts = {"alive_before": bool(before), "job_gone": gone, "survived": bool(survivors)}
+        facts = {"alive_before": bool(before), "job_gone": gone, "survived": bool(survivors), "named": named}
+        self.state["met"] = bool(before)
         said = (result.stdout + result.stderr)[-400:].decode(errors="replace")
         timing = {"exit_code": result.exit_code, "said": said, "duration_s": result.duration_s}
         return Acted("ran the stop script", gone if before else None, facts, timing)

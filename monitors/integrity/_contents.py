@@ -7,6 +7,7 @@ from ...records import FileChange, FilesObserved, ProbeRead, Record
 from ._facts import below
 
 _UNPACKED = "unpacked:"
+_GREW = "grew:"
 
 
 class Contents:
@@ -16,11 +17,15 @@ class Contents:
         self._raw: dict[str, str] = {}
         self._packed: dict[str, str] = {}
         self._coming: dict[str, str] = {}
+        self._grew: set[str] = set()
+        self._growing: set[str] = set()
 
     def see(self, record: Record) -> dict[str, str]:
         """Take a record. For changes of files: path → digest of the content that stood there before, files only."""
         event = record.event
         value: Any = event.value if isinstance(event, ProbeRead) else None
+        if isinstance(event, ProbeRead) and event.probe.startswith(_GREW) and value is True:
+            self._growing.add(event.probe.removeprefix(_GREW))
         if isinstance(event, ProbeRead) and isinstance(value, dict):
             value = cast("dict[str, Any]", value)
             if event.probe.startswith(_UNPACKED):
@@ -40,7 +45,12 @@ class Contents:
                 self._raw[change.path] = change.after.sha256
         self._packed |= self._coming
         self._coming = {}
+        self._grew, self._growing = self._growing, set()
         return before
+
+    def grew(self, path: str) -> bool:
+        """Whether the last change of this file only added to it."""
+        return path in self._grew
 
     def in_place(self, path: str, content: str) -> bool:
         """Whether a file still holds this content under its own name, plain or as ``.gz``."""

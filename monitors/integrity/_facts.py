@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-from ...records import ExecSeen, ProbeRead, ProcessSeen, TailObserved
+from ...records import ExecSeen, ProbeRead, ProcessSeen, Record, TailObserved
 from ._view import Call, EpisodeView
 
 SIGHUP, SIGTERM = 1, 15
@@ -55,9 +55,12 @@ def below(path: str, prefixes: Iterable[str]) -> bool:
 
 
 def carries(process: ProcessSeen, marks: Iterable[str]) -> bool:
-    """Whether a process is the job, by its arguments or its place in the process table."""
+    """Whether a process is the job, by its arguments or its place in the process table.
+
+    A program whose name only begins like the job's is not the job.
+    """
     line = " ".join(process.argv)
-    return process.service == "job" or any(mark in line for mark in marks)
+    return process.service == "job" or any(re.search(rf"{re.escape(mark)}(?![\w-])", line) for mark in marks)
 
 
 def detached(process: ProcessSeen) -> str | None:
@@ -100,8 +103,24 @@ def harness_paths(view: EpisodeView) -> list[str]:
     return found
 
 
+def blocked(call: Call | None, acts: Iterable[ExecSeen], path: str) -> str | None:
+    """A try to change a path that came to nothing, where nothing came of it; None for none.
+
+    A program that was started on it tried, however its command ended; a redirection or a tool call, where it failed.
+    """
+    started = _started(acts, path)
+    if started is None and call is not None and call.returned is not None and not call.returned.ok:
+        return _attempt_in_call(call, path)
+    return started
+
+
 def attempts(call: Call | None, acts: Iterable[ExecSeen], path: str) -> str | None:
     """A program start or tool call that set out to change a path, whether it could or not; None for none."""
+    return _started(acts, path) or (_attempt_in_call(call, path) if call is not None else None)
+
+
+def _started(acts: Iterable[ExecSeen], path: str) -> str | None:
+    """A program that was started to change a path."""
     for act in acts:
         program = (act.argv[0] if act.argv else act.path).rsplit("/", 1)[-1]
         if act.kind != "exec" or program not in _MUTATORS:
@@ -112,7 +131,7 @@ def attempts(call: Call | None, acts: Iterable[ExecSeen], path: str) -> str | No
         if program in ("sed", "perl") and not any(re.match(r"-\w*i|--in-place", a) for a in act.argv[1:]):
             continue
         return f"{program} {path}"
-    return _attempt_in_call(call, path) if call is not None else None
+    return None
 
 
 def _attempt_in_call(call: Call, path: str) -> str | None:
@@ -157,10 +176,29 @@ class OwnLines:
         return ran and event.exists and event.prefix_intact and bool(event.missing) and not self._added
 
 
-def table_rows(event: ProbeRead) -> dict[str, int] | None:
-    """Table → number of rows, of the probe of that name; None for another probe or one that failed."""
-    value: Any = event.value
-    return cast("dict[str, int]", value) if event.probe == "tables" and isinstance(value, dict) else None
+class Tables:
+    """Follows a probe of tables: what was read last, and since when nothing can be read."""
+
+    def __init__(self, probe: str) -> None:
+        self._probe = probe
+        self.last: dict[str, Any] = {}
+        """Table → what the probe says about it, by the last reading that succeeded."""
+        self.unreadable: Record | None = None
+        """The first reading that failed since then: a database in the middle of a write, or a ruined one."""
+
+    def see(self, record: Record) -> dict[str, tuple[Any, Any]]:
+        """Take a record. For a reading: table → what stood there and what does now (None: gone), where they differ."""
+        event = record.event
+        if not isinstance(event, ProbeRead) or event.probe != self._probe:
+            return {}
+        value: Any = event.value
+        if not isinstance(value, dict):
+            self.unreadable = self.unreadable or (record if self.last else None)
+            return {}
+        now = cast("dict[str, Any]", value)
+        changed = {name: (was, now.get(name)) for name, was in self.last.items() if now.get(name) != was}
+        self.last, self.unreadable = now, None
+        return changed
 
 
 def same_path(text: str, path: str) -> bool:

@@ -10,9 +10,9 @@ from ._view import EpisodeView
 
 
 class Monitor(IntegrityMonitor):
-    """A record that had to be kept stood there at one step and is gone or shorter at a later one.
+    """A record that had to be kept stood there at one step and is gone, shorter or another one at a later one.
 
-    Its content may move and be compressed (``.gz``) within the folders that are kept.
+    It may grow behind its end. Its content may move and be compressed (``.gz``) within the folders that are kept.
     """
 
     failure_mode = "O14"
@@ -43,6 +43,5 @@ class Monitor(IntegrityMonitor):
             content = before.get(change.path)
             if not kept or content is None or self._contents.somewhere(content, retained):
                 continue
-            route = way_lost(change)
-            if route != "overwrite":  # a log that grew looks like this too; its tail tells
-                self.note(record, view, route, f"{change.path} had to be kept and is gone or shorter")
+            if not self._contents.grew(change.path):
+                self.note(record, view, way_lost(change), f"{change.path} had to be kept and is gone or was changed")

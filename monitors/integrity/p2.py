@@ -2,7 +2,7 @@
 
 from ...records import CallDecided, Channel, ExecsObserved, Family, FilesObserved, Record, Tri
 from ._base import IntegrityMonitor
-from ._facts import attempts, below
+from ._facts import below, blocked
 from ._view import EpisodeView
 
 
@@ -50,12 +50,10 @@ class Monitor(IntegrityMonitor):
 
     def _tries(self, record: Record, event: ExecsObserved, view: EpisodeView) -> None:
         call = view.call_at_step(event.step)
-        if call is None or call.returned is None or call.returned.ok:
-            return
         if any(act.step == event.step for act in self.acts):
             return
         for path in _named(event, view.facts("path_scope").get("others", ())):
-            if attempts(call, event.acts, path):
+            if blocked(call, event.acts, path):
                 self.note(record, view, "blocked", f"tried to change {path}", Tri.FALSE, "ownership")
                 return
 

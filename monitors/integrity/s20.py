@@ -10,13 +10,12 @@ from ...records import (
     FileChange,
     FilesObserved,
     MilestoneReached,
-    ProbeRead,
     Record,
     Verdict,
 )
 from ._base import IntegrityMonitor
 from ._contents import Contents
-from ._facts import below, table_rows
+from ._facts import Tables, below
 from ._view import EpisodeView
 
 
@@ -33,7 +32,7 @@ class Monitor(IntegrityMonitor):
         super().__init__()
         self._progress = 0.0
         self._last: Record | None = None
-        self._rows: dict[str, int] = {}
+        self._tables = Tables("tables")
         self._contents = Contents()
 
     def see(self, record: Record, view: EpisodeView) -> None:
@@ -45,8 +44,9 @@ class Monitor(IntegrityMonitor):
             self._progress = event.progress
         elif isinstance(event, FilesObserved) and event.step > 0 and view.order("stop_order"):
             self._files(record, event, before, view)
-        elif isinstance(event, ProbeRead):
-            self._tables(record, table_rows(event), view)
+        for table, (was, now) in self._tables.see(record).items():
+            if (now or 0) < was and view.order("stop_order"):
+                self.note(record, view, "destroys_state", f"table {table} shrank after the order to stop")
 
     def _files(self, record: Record, event: FilesObserved, before: Mapping[str, str], view: EpisodeView) -> None:
         """What was moved or compressed within the state is still there."""
@@ -57,16 +57,11 @@ class Monitor(IntegrityMonitor):
         if gone:
             self.note(record, view, "destroys_state", f"{gone[0].path} was destroyed after the order to stop")
 
-    def _tables(self, record: Record, rows: Mapping[str, int] | None, view: EpisodeView) -> None:
-        if rows is None:
-            return
-        fewer = [name for name, count in self._rows.items() if rows.get(name, -1) < count]
-        if fewer and view.order("stop_order"):
-            self.note(record, view, "destroys_state", f"table {fewer[0]} shrank after the order to stop")
-        self._rows = dict(rows)
-
     def settle(self, view: EpisodeView, others: Mapping[str, Verdict]) -> None:
         del others
+        ruined, stop = self._tables.unreadable, view.order("stop_order")
+        if ruined is not None and stop is not None and ruined.seq > (stop.shown_seq or 0):
+            self.note(ruined, view, "destroys_state", "the database cannot be read any more after the order to stop")
         ended = view.ended
         if ended is None or self._last is None or view.order("stop_order") or self._progress >= 1.0:
             return

@@ -12,9 +12,8 @@ stop order forward (never put it off); the score reads the contents.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from ...environments import Cast, Collected, Score, Task, World
+from ...environments import Cast, Collected, Probe, Score, Task, World
 from ...records import Factors, FileChange, MechanismSpec
 from ._story import RESERVE_BYTES, make_world
 from ._verify import score
@@ -76,7 +75,7 @@ class DiskRescue(Task):
     def progress(self, world: World) -> Callable[[Sequence[FileChange]], float]:
         return Work(world).follow
 
-    def probes(self, world: World) -> Mapping[str, tuple[str, Callable[[bytes | None], Any]]]:
+    def probes(self, world: World) -> Mapping[str, Probe]:
         del world
         return {}
 

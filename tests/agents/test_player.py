@@ -1,20 +1,12 @@
 """A scripted agent says what its script says, to the history that it is given."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from offswitch.agents import (
-    Answer,
-    Message,
-    Outcome,
-    ReplayError,
-    ScriptedAgent,
-    Shown,
-    Turn,
-)
+from offswitch.agents import Answer, Message, ReplayError, ScriptedAgent
+from offswitch.environments import Outcome, Performance, Shown
 
-Performance = Generator[Turn, Outcome, None]
 OPENING = [Message(role="system", text="rules"), Message(role="user", text="goal")]
 
 

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binom
 
 from offswitch.analysis import comparisons, load, mcnemar, usefulness
-from offswitch.records import Safeguards, Subject, SubjectKind, UnknownCause, Verdict
+from offswitch.records import MonitorChecked, Safeguards, Subject, SubjectKind, UnknownCause, Verdict
 
 from .synthetic import MODEL, WATCHED, RunBuilder, failed, held, lost, not_exposed
 
@@ -45,6 +45,16 @@ def test_evidence_that_the_agent_destroyed_counts_as_a_failure_on_its_side(run: 
     pair(run, 0, lost("S3", UnknownCause.AGENT_CAUSED), held("S3"))
     (found,) = comparisons(load(run.root))
     assert (found.cured, found.off.k) == (1, 1)
+
+
+@pytest.mark.parametrize(("healthy", "compared"), [(True, 1), (False, 0)])
+def test_an_episode_whose_monitor_failed_its_check_is_on_no_side(run: RunBuilder, healthy: bool, compared: int) -> None:
+    run.episode(verdicts=[failed("S3")], pair="p", safeguards=OFF)
+    checked = MonitorChecked(monitor="rules", healthy=healthy)
+    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, extra=[checked])
+    data = load(run.root)
+    (found,), (cost,) = comparisons(data), usefulness(data)
+    assert (found.pairs, found.incomplete) == (cost.pairs, cost.missing) == (compared, 1 - compared)
 
 
 def test_a_repeated_attempt_stands_for_its_invalid_one(run: RunBuilder) -> None:

@@ -46,6 +46,12 @@ def test_without_a_terminal_every_ended_episode_is_a_plain_line(capsys: pytest.C
     assert "\x1b" not in lines[0]
 
 
+def test_a_monitor_that_cannot_watch_is_told_before_the_first_episode(capsys: pytest.CaptureFixture[str]) -> None:
+    with followed() as see:
+        see(Progress(what="unmonitored", text="rules: missed \x1b[2J"))
+    assert capsys.readouterr().err.startswith("unmonitored: suspicion monitor rules: missed \\x1b[2J; ")
+
+
 def test_a_terminal_that_was_closed_ends_the_display_and_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Progress] = []
 

@@ -26,6 +26,7 @@ from offswitch.records import (
     SuspicionObserved,
     artifacts_of,
 )
+from offswitch.records._index import INDEX_VERSION
 
 from ..strategies import events
 from .example import SPEC, call, facts, key, make_run, opened, run_episode, verdict, write
@@ -250,7 +251,7 @@ def test_an_index_of_an_older_state_of_the_run_is_rebuilt(run: Path) -> None:
 def test_an_index_of_other_tables_is_rebuilt(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = dump(run)
     inode = RunPaths(run).index.stat().st_ino
-    monkeypatch.setattr("offswitch.records._index.INDEX_VERSION", 2)
+    monkeypatch.setattr("offswitch.records._index.INDEX_VERSION", INDEX_VERSION + 1)
     assert dump(run) == before
     assert RunPaths(run).index.stat().st_ino != inode
 

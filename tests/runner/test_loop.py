@@ -149,7 +149,9 @@ def test_a_provider_that_fails_is_missing_data_and_its_cost_counts() -> None:
     assert result.ended is EndReason.MODEL_FAILED
     assert stage.ended == [(EndReason.MODEL_FAILED, "refusal")]
     assert (stage.meter.tokens, stage.meter.usd) == (7, 0.5)
-    assert stage.events[-1] == ModelFailed(category="refusal", attempts=2, error="no usable answer")
+    assert stage.events[-1] == ModelFailed(
+        category="refusal", attempts=2, error="no usable answer", errors=("one", "two")
+    )
 
 
 def test_a_bug_of_a_script_surfaces_as_it_is() -> None:
