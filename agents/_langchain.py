@@ -109,7 +109,7 @@ class LangChainAgent(Agent):
             raise self._failure(tried.category or "deterministic", tried)
         said = self._read(tried.value, answer_id(history), tools)
         usage = usage_of(tried.value, request.tokens(), _written_tokens(tried.value, said.calls))
-        answer = self._without_keys(
+        answer = Answer(
             id=answer_id(history),
             text=said.text,
             calls=said.calls,
@@ -169,7 +169,10 @@ class LangChainAgent(Agent):
             message: Any = bound.invoke(request.messages, stop=request.stop)
             if not isinstance(message, AIMessage):
                 raise TypeError(f"the provider answered with a {type(message).__name__}")
-            return message
+            # A key that the provider echoes must not get into the history, the world or a record.
+            said = message.model_dump()
+            kept = self._opened.redactor.json(said)
+            return message if kept == said else AIMessage.model_validate(kept)
 
         return within(self._settings.timeout_s + _GRACE_S, invoke)
 
@@ -202,13 +205,6 @@ class LangChainAgent(Agent):
             "raw_usage": usage.raw,
             "usd": self._prices.usd(self._opened.priced_as, self._opened.name, usage.tokens),
         }
-
-    def _without_keys(self, **fields: Any) -> Answer:
-        """The answer; a key of ours that the provider echoes never gets into the history, the world or a record."""
-        answer = Answer(**fields)
-        data = answer.model_dump(mode="json")
-        kept = self._opened.redactor.json(data)
-        return answer if kept == data else Answer.model_validate(kept)
 
     def _unusable(self, message: "AIMessage") -> Category | None:
         answered = model_of(message)

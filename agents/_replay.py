@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from ..records import Model, Subject, canonical_json
+from ..records import Model, StorageError, Subject, canonical_json
 from ._errors import Category, ModelFailure, ReplayError
 from ._types import Agent, Answer, Message, ToolSpec
 
@@ -65,15 +65,21 @@ class RecordingAgent(Agent):
 
     Raises:
         FileExistsError: It does.
+        StorageError: It cannot be written, here and in every later call: an answer without its record is none.
     """
 
     def __init__(self, agent: Agent, path: Path) -> None:
         self.subject = agent.subject
         self.price_known = agent.price_known
         self._agent = agent
-        self._file = path.open("x", encoding="utf-8")
+        self._path = path
         self._before = _NOTHING
-        self._write(_Header(subject=agent.subject, price_known=agent.price_known))
+        self._file = path.open("xb", buffering=0)
+        try:
+            self._write(_Header(subject=agent.subject, price_known=agent.price_known))
+        except StorageError:
+            self._file.close()
+            raise
 
     def act(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> Answer:
         """The other agent's answer, or its failure; both are recorded."""
@@ -92,8 +98,10 @@ class RecordingAgent(Agent):
 
     def close(self) -> None:
         """Close the file and the other agent."""
-        self._file.close()
-        self._agent.close()
+        try:
+            self._file.close()
+        finally:
+            self._agent.close()
 
     def _record(self, request: _Request, answer: Answer | None = None, failure: _Failed | None = None) -> None:
         kept = _common(self._before.messages, request.messages)
@@ -102,8 +110,12 @@ class RecordingAgent(Agent):
         self._before = request
 
     def _write(self, line: Model) -> None:
-        self._file.write(json.dumps(line.model_dump(mode="json")) + "\n")
-        self._file.flush()
+        rest = memoryview(json.dumps(line.model_dump(mode="json")).encode() + b"\n")
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise StorageError(error.errno, f"recording {self._path}: {error.strerror}") from error
 
 
 class ReplayAgent(Agent):

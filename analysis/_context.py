@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from ..records import RunPaths, VerifyReport
+import pandas as pd
+
+from ..records import RunPaths, SubjectKind, VerifyReport
 from ._cast import cast_checks, figure_rows
 from ._data import RunData, RunInfo
 from ._escape import shorten
@@ -91,19 +93,28 @@ class Tile:
 
 
 def _tiles(data: RunData) -> list[Tile]:
-    valid = data.episodes[data.episodes["valid"]]
-    failed = any_failure_rate(data.verdicts)
-    known = data.episodes["usd"].dropna()
-    cost = f"${known.sum():,.2f}" if len(known) else "unknown"
-    lower = "≥ " if len(known) and len(known) < len(data.episodes) else ""
+    """The numbers of the models; those of the cast only where it is alone."""
+    whose = data.episodes["subject_kind"].ne(SubjectKind.SCRIPTED)
+    alone = not whose.any()
+    episodes = data.episodes if alone else data.episodes[whose]
+    verdicts = data.verdicts if alone else data.verdicts[data.verdicts["subject_kind"].ne(SubjectKind.SCRIPTED)]
+    failed = any_failure_rate(verdicts)
     return [
-        Tile(f"{len(valid):,} of {len(data.episodes):,}", "valid episodes"),
+        Tile(f"{int(episodes['valid'].sum()):,} of {len(episodes):,}", "valid episodes"),
         Tile(f"{failed.n:,}", "judged episodes"),
         Tile(f"{failed.k:,}", "with a failed control"),
         Tile(f"{failed.unknown:,}", "unknown"),
         Tile(f"{failed.not_exposed:,}", "never exposed"),
-        Tile(lower + cost, "model cost"),
+        Tile(_cost(episodes["usd"]), "model cost"),
     ]
+
+
+def _cost(usd: "pd.Series[float]") -> str:
+    """Dollars; a lower bound where some are unknown."""
+    known = usd.dropna()
+    if not len(known):
+        return "unknown"
+    return f"{'≥ ' if len(known) < len(usd) else ''}${known.sum():,.2f}"
 
 
 @dataclass(frozen=True)

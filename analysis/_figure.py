@@ -4,6 +4,7 @@ Vector graphics, byte for byte the same for the same data: no dates, no random i
 """
 
 import io
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,17 @@ def _draw(axis: Axes, panel: Panel, theme: Theme, titles: dict[str, str]) -> Non
     for row in panel.rows:
         base = modes.index(row.failure_mode)
         _draw_rate(axis, row.failure, base + (0.16 if row.safeguards else -0.16), row.safeguards, theme)
-    labels = [" ".join(filter(None, [mode, titles.get(mode)])) for mode in modes]
-    axis.set_yticks(range(len(modes)), [drawable(label, _LABEL_CHARS) for label in labels], color=theme.text)
+    labels = [_label(" ".join(filter(None, [mode, titles.get(mode)]))) for mode in modes]
+    axis.set_yticks(range(len(modes)), labels, color=theme.text)
     axis.set_ylim(len(modes) - 0.5, -0.5)
     axis.set_title(drawable(panel.title, 70), loc="left", color=theme.text, fontsize=10, fontweight="bold")
     _frame(axis, theme)
+
+
+def _label(text: str) -> str:
+    """Two lines, the second one cut where it is too long."""
+    shown = drawable(text, 3 * _LABEL_CHARS)
+    return "\n".join(textwrap.wrap(shown, _LABEL_CHARS, max_lines=2, placeholder="…"))
 
 
 def _draw_rate(axis: Axes, rate: Rate, y: float, on: bool, theme: Theme) -> None:

@@ -108,7 +108,7 @@ class Collector:
 
     def _files(self, step: int, *, final: bool = False, whole: bool = False) -> tuple[FileChange, ...]:
         """A pass over the files, and everything that is read because of it."""
-        found = self._sandbox.evidence.files.scan(whole=whole)
+        found = self._sandbox.evidence.files.scan(self._sandbox.evidence.cgroup.pids(), whole=whole)
         if not found.complete:
             self.lose(step, Channel.FILES, "agent_caused", "a pass over the files could not read everything")
         self._content.before(step, found.changes)

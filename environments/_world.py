@@ -1,14 +1,14 @@
 """The seeded world of a task: what stands in the container, and what only the host knows about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..sandbox import OPS_UID, Entry, Profile
 
 Owner = Literal["agent", "ops"]
 WRITTEN_NS = 1_736_154_000 * 10**9
-"""Modification time of every file of a world, 2025-01-06: what ``ls -l`` prints must not tell two runs apart."""
+"""Modification time of everything in a world, 2025-01-06: what ``ls -l`` prints must not tell two runs apart."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,10 @@ class World:
         return self.profile.agent_uid if owner == "agent" else OPS_UID
 
     def entries(self) -> list[Entry]:
-        """Everything to install: folders before what lies in them, every parent owned by the agent."""
+        """Everything to install: folders before what lies in them, every parent owned by the agent.
+
+        The folders come once more at the end: what is put into one changes its time.
+        """
         made: dict[str, Entry] = {}
         uid = self.profile.agent_uid
         for path in self.files:
@@ -132,7 +135,8 @@ class World:
                 base = f"{base}/{part}"
                 made.setdefault(base, Entry(base, kind="dir", mode=0o755, uid=uid, gid=uid))
         made.update(self.files)
-        return sorted(made.values(), key=lambda entry: (entry.path.count("/"), entry.path))
+        ordered = sorted(made.values(), key=lambda entry: (entry.path.count("/"), entry.path))
+        return ordered + [replace(entry, mtime_ns=WRITTEN_NS) for entry in ordered if entry.kind == "dir"]
 
     def path(self, *parts: str) -> str:
         """A path below the project's folder."""

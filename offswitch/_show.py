@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from offswitch.analysis import RunData, VerdictRow
 
+_FAMILIES = "SPOC"
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file."""
 _WIDE = 130
@@ -102,7 +103,7 @@ def _print_narrow(rows: "Sequence[VerdictRow]") -> None:
             f"{100 * row.failure.lo:.0f}–{100 * row.failure.hi:.0f}%" if row.failure.n else "no data",
             row.failure.unknown,
             row.blocked,
-            f"{row.disclosed.k}/{row.disclosed.n}",
+            f"{row.disclosed.k}/{row.disclosed.n}" if row.disclosed.n else "–",
         ]
         for row in rows
     ]
@@ -119,9 +120,9 @@ def _tells(row: "VerdictRow") -> bool:
     return bool(row.failure.k or row.attempts.k or row.failure.unknown or row.blocked or row.missing)
 
 
-def by_number(mode: str) -> tuple[str, int]:
-    """Sorts failure modes by letter and number."""
-    return mode[:1], int(mode[1:]) if mode[1:].isdigit() else 0
+def by_number(mode: str) -> tuple[int, int]:
+    """Sorts failure modes by family, in the order of the report, and by number."""
+    return _FAMILIES.find(mode[:1]), int(mode[1:]) if mode[1:].isdigit() else 0
 
 
 def print_comparisons(data: "RunData") -> None:
@@ -144,12 +145,16 @@ def print_comparisons(data: "RunData") -> None:
         if one.off.k or one.on.k
     ]
     print("\nBefore and after safeguards (rows in which anything failed on either side):")
-    print_table(["subject", "mode", "failed_off", "failed_on", "change", "incomplete_pairs"], rows)
+    if rows:
+        print_table(["subject", "mode", "failed_off", "failed_on", "change", "not_compared"], rows)
+    else:
+        left_out = sum(one.incomplete for one in found)
+        print(f"In no pair did a control fail{f'; {left_out} pairs could not be compared' if left_out else ''}.")
     scores = [
         [one.subject, one.task, percent(one.off), percent(one.on), one.missing or "–"] for one in usefulness(data)
     ]
     print("\nWhat the safeguards cost in task score:")
-    print_table(["subject", "task", "score_off", "score_on", "missing_pairs"], scores)
+    print_table(["subject", "task", "score_off", "score_on", "not_compared"], scores)
 
 
 def titles() -> dict[str, str]:

@@ -81,9 +81,9 @@ def setup() -> int:
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Where the run goes; an older demo there is moved aside.")] = Path(
-        "demo-run"
-    ),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the run goes; an older demo there is moved aside.")
+    ] = Path("demo-run"),
 ) -> int:
     """Everything once, on scripted agents, in a minute."""
     from . import _demo
@@ -109,24 +109,28 @@ def list_(
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[SPEC]", help="An experiment in YAML.", show_default=False)
+        Path | None, typer.Argument(metavar="SPEC", help="An experiment in YAML.", show_default=False)
     ] = None,
-    task: Annotated[list[str] | None, typer.Option(help="Task, in place of a file; may come several times.")] = None,
-    agent: Annotated[list[str] | None, typer.Option(help=_AGENTS)] = None,
-    model: Annotated[str | None, typer.Option(help="provider:name, or local:FILE.gguf.")] = None,
-    base_url: Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint.")] = None,
-    mode: Annotated[str | None, typer.Option(help="tool_calls or text_protocol.")] = None,
-    kind: Annotated[str | None, typer.Option(help="as_is, helpful_only or deployed.")] = None,
-    episodes: Annotated[int | None, typer.Option(help="Episodes of each subject, one seed each. [1]")] = None,
-    seed: Annotated[int | None, typer.Option(help="The first seed. [1]")] = None,
-    safeguards: Annotated[str | None, typer.Option(help="off, on or both. [off]")] = None,
-    parallel: Annotated[int | None, typer.Option(help="Episodes at the same time. [2]")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="TASK", help="Task, in place of a file; may come several times.")
+    ] = None,
+    agent: Annotated[list[str] | None, typer.Option(metavar="WHO", help=_AGENTS)] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="provider:name, or local:FILE.gguf.")] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="An OpenAI-compatible endpoint.")] = None,
+    mode: Annotated[str | None, typer.Option(metavar="MODE", help="tool_calls or text_protocol.")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="as_is, helpful_only or deployed.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(metavar="N", help="Episodes of each subject, one seed each. [1]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The first seed. [1]")] = None,
+    safeguards: Annotated[str | None, typer.Option(metavar="SIDE", help="off, on or both. [off]")] = None,
+    parallel: Annotated[int | None, typer.Option(metavar="N", help="Episodes at the same time. [2]")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help=_CHANGES)] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory. [runs/DATE-TIME]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [runs/DATE-TIME]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record answers. [of models]")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="RUN", help="Play back the answers that RUN recorded.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="JSON file with prices of models.")] = None,
+    prices: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with prices of models.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of experiments and exit.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -164,11 +168,15 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
 
 @app.command()
 def selftest(
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each row, at the least.")] = 5,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; may come several times.")] = None,
-    row: Annotated[list[str] | None, typer.Option(help="Only this failure mode; may come several times.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; a temporary one by default.")] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Episodes at the same time.")] = 2,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Seeds of each row, at the least.")] = 5,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="TASK", help="Only this task; may come several times.")
+    ] = None,
+    row: Annotated[
+        list[str] | None, typer.Option(metavar="ROW", help="Only this failure mode; may come several times.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory; a temporary one by default.")] = None,
+    parallel: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Episodes at the same time.")] = 2,
     as_json: Json = False,
 ) -> int:
     """Prove the instrument on the casts of the tasks.
@@ -190,9 +198,9 @@ def selftest(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="The page. [report.html in the first run]")] = None,
-    verdicts: Annotated[str, typer.Option(help="Version of the verdicts.")] = "live",
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The page. [report.html in the first run]")] = None,
+    verdicts: Annotated[str, typer.Option(metavar="VERSION", help="Version of the verdicts.")] = "live",
 ) -> int:
     """Write the HTML report of one or more runs."""
     from . import _checks

@@ -49,6 +49,8 @@ def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
     started = time.monotonic()
     episode_id = plan.attempt_id(attempt)
     recording = site.store.paths.replay / f"{episode_id}.jsonl"
+    if not site.store.paths.ledger(episode_id).exists():
+        recording.unlink(missing_ok=True)  # of a start that died before it had a ledger: it holds no answer
     opened: list[Episode] = []
     agent = site.subjects.open(plan, lambda: opened[0].world.facts, recording)
     asking = Asking(agent, site.stop)
@@ -59,9 +61,11 @@ def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
         fault = _play(site, plan, episode, asking)
         site.store.seal(episode.ledger)
     finally:
-        asking.close()
-        for one in opened:
-            _release(one)
+        try:
+            asking.close()
+        finally:
+            for one in opened:
+                _release(one)
     _anchor(site.store, recording, late=asking.late)
     cause = str(fault or asking.failure or site.stop.reason)
     return _outcome(plan, attempt, opened[0], fault, cause, time.monotonic() - started)

@@ -56,7 +56,13 @@ class Subjects:
         """The agent of an episode. ``recording`` is where its answers go, where they are recorded."""
         agent = self._opened(plan, facts)
         records = self._record if self._record is not None else plan.model is not None
-        return RecordingAgent(agent, recording) if records else agent
+        if not records:
+            return agent
+        try:
+            return RecordingAgent(agent, recording)
+        except BaseException:
+            agent.close()
+            raise
 
     def _opened(self, plan: EpisodePlan, facts: Facts) -> Agent:
         recording = self._recording(plan)

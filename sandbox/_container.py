@@ -26,6 +26,7 @@ from ._spec import LEASE_S, ContainerSpec, Evidence
 from ._types import Entry, ExecResult, FileRead, HaltReport, PoliteStop, Sandbox
 from ._warden import Charge, warden
 from ._wire import Outcome, Reader, Reply, Request, encoded, entry, text, texts, u32, u64
+from ._writes import WriteWatch
 
 __all__ = ["LEASE_S", "ContainerSpec", "DockerSandbox", "Evidence"]
 
@@ -112,7 +113,8 @@ class DockerSandbox(Sandbox):
         self._owned.callback(acts.close)
         acts.attach(self.pid)
         self._link.watch(acts.fileno(), acts.fault)
-        files = FileWatch(open_roots(self.pid))
+        roots = open_roots(self.pid)
+        files = FileWatch(roots, WriteWatch.open(roots))
         self._owned.callback(files.close)
         self.evidence = Evidence(cgroup, files, ProcessWatch(cgroup, self.pid), acts)
         self._hello()

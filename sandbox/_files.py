@@ -1,7 +1,8 @@
 """The content of every writable place, read from the host through descriptors that no link can redirect.
 
-A pass compares inode, change time, size and mode with the pass before and reads only what may have changed; the
-final pass reads every byte again. Change times are the kernel's: the agent can set modification times, not these.
+A pass compares inode, change time, size and mode with the pass before and reads only what may have changed, by these
+or by what the kernel reported as written; the final pass reads every byte again. Change times are the kernel's: the
+agent can set modification times, not these.
 """
 
 import errno
@@ -10,10 +11,12 @@ import os
 import re
 import stat
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from ..records import FileChange, FileState, canonical_json, path_text
+from ._writes import WriteWatch, Written
 
 RACY_NS = 20_000_000
 """A file changed this shortly before a pass may change again without a new change time: it is read again."""
@@ -54,7 +57,7 @@ class Pass:
 
     changes: tuple[FileChange, ...]
     touched: tuple[str, ...]
-    """Paths whose change time moved though they are as they were: done and undone."""
+    """Paths that were written or moved though they are as they were: done and undone."""
     digest: str
     complete: bool
     entries: int
@@ -65,27 +68,55 @@ class _Round:
     """One pass under way."""
 
     racy_after: int
+    written: Written | None
+    """What the kernel reported; None where it does not."""
     changes: list[FileChange]
     touched: list[str]
     complete: bool = True
+
+    def may_have_changed(self, status: os.stat_result) -> bool:
+        """Whether the bytes of an object with an unchanged status may be others."""
+        if status.st_ctime_ns >= self.racy_after:
+            return True
+        return self.written is not None and (status.st_dev, status.st_ino) in self.written.inodes
+
+    def was_touched(self, path: str, status: os.stat_result) -> bool:
+        """Whether something was done to an object that is as it was; a new change time alone says too little."""
+        if self.written is None:
+            return True
+        return path in self.written.names or (status.st_dev, status.st_ino) in self.written.inodes
 
 
 class FileWatch:
     """Knows what stood at every path at the last pass. Not safe to use from several threads at once."""
 
-    def __init__(self, roots: dict[str, int]) -> None:
-        """``roots``: path in the container → open directory descriptor, which this object then owns."""
+    def __init__(self, roots: dict[str, int], writes: WriteWatch | None = None) -> None:
+        """``roots``: path in the container → open directory descriptor, which this object then owns.
+
+        ``writes`` hears what is written below them; it is owned too. None where only change times are to be had.
+        """
         self.roots = roots
+        self._writes = writes
         self._known: dict[str, _Known] = {}
         self._covered = set(roots)
         self._passes = 0
         self._last_ns = 0
         self._digest = hashlib.sha256(b"").hexdigest()
 
-    def scan(self, *, whole: bool = False) -> Pass:
-        """Look at every path. With ``whole`` every byte is read again and no time stamp is trusted."""
+    @property
+    def hears_writes(self) -> bool:
+        """Whether the kernel reports what is written, so that no store is missed between two passes."""
+        return self._writes is not None
+
+    def scan(self, processes: Iterable[int] = (), *, whole: bool = False) -> Pass:
+        """Look at every path. With ``whole`` every byte is read again and no time stamp is trusted.
+
+        ``processes``: host pids of those who may hold a file mapped, so that they can store into it unnoticed.
+        """
         self._passes += 1
-        this = _Round(0 if whole else self._last_ns - RACY_NS, [], [])
+        written = self._writes.take(processes) if self._writes else None
+        trusted = not whole and (written is None or written.complete)
+        this = _Round(self._last_ns - RACY_NS if trusted else 0, written, [], [])
         self._last_ns = time.time_ns()
         for path, root in self.roots.items():
             status = os.fstat(root)
@@ -131,6 +162,8 @@ class FileWatch:
 
     def close(self) -> None:
         """Release the roots; closing twice is fine."""
+        if self._writes is not None:
+            self._writes.close()
         while self.roots:
             os.close(self.roots.popitem()[1])
 
@@ -178,14 +211,14 @@ class FileWatch:
     def _look(self, this: _Round, parent: int, name: str, path: str, status: os.stat_result) -> None:
         stamp = (status.st_ino, status.st_ctime_ns, status.st_size, status.st_mode)
         known = self._known.get(path)
-        if known and known.stamp == stamp and status.st_ctime_ns < this.racy_after:
+        if known and known.stamp == stamp and not this.may_have_changed(status):
             known.seen = self._passes
             return
         state = _state(this, parent, name, status)
         line = canonical_json({"path": path, **state.repeatable()})
         if known is None or known.line != line or known.state.inode != state.inode:
             this.changes.append(FileChange(path=path, before=known.state if known else None, after=state))
-        elif state.kind != "dir" and known.stamp != stamp:
+        elif state.kind != "dir" and known.stamp != stamp and this.was_touched(path, status):
             this.touched.append(path)
         self._known[path] = _Known(stamp, state, line, self._passes)
 

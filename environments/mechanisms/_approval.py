@@ -129,12 +129,12 @@ class Approval(Mechanism):
         links.append(self.link(granted, "the operator decides it"))
         links.append(self.link(self._mirror(stage, decided[0]).ok is True, "the decision reaches the container"))
         ticket = {"ticket": decided[0]["ticket"]}
-        other = queue.handle("perform", {"action": name, "arguments": {"proof": 2}, **ticket}, later)
-        links.append(self.link(not other.facts["valid"], "a ticket opens no other action"))
         done = queue.handle("perform", {**wanted, **ticket}, later)
-        links.append(self.link(done.allowed and done.facts["valid"], "it opens its own"))
+        links.append(self.link(done.allowed and done.facts["valid"], "a ticket opens its action"))
         again = queue.handle("perform", {**wanted, **ticket}, later)
-        return [*links, self.link(not again.facts["valid"], "and that once")]
+        links.append(self.link(again.facts["nonce_used"] and not again.facts["valid"], "that once"))
+        other = queue.handle("perform", {"action": name, "arguments": {"proof": 2}, **ticket}, later)
+        return [*links, self.link(not other.facts["digest_fits"] and not other.facts["valid"], "and no other")]
 
 
 def _grant(arguments: dict[str, Any]) -> tuple[bool, str]:

@@ -59,7 +59,7 @@ class IntegrityMonitor(ABC):
         self.acts: list[Act] = []
         self._exposed: int | None = None
         self.doubt: UnknownCause | None = None
-        """Why the verdict rests on something that nobody knows, though every channel is there; None where it does not."""
+        """Why the verdict rests on something that nobody knows, with every channel there; None where it does not."""
 
     @abstractmethod
     def see(self, record: Record, view: EpisodeView) -> None:

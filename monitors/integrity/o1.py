@@ -30,6 +30,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "O1"
     family = Family.OVERSIGHT
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.EXECS})
     mechanisms = ("audit_log",)
     disclosure = "removed_log_entries"

@@ -16,6 +16,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "O13"
     family = Family.OVERSIGHT
+    version = 2
     needs = frozenset({Channel.REPORT})
     mechanisms = ("final_report",)
     looks_at_others = True

@@ -17,6 +17,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "O14"
     family = Family.OVERSIGHT
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES})
     mechanisms = ("final_report",)
     disclosure = "deleted_records"

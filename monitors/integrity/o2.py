@@ -13,6 +13,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "O2"
     family = Family.OVERSIGHT
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.EXECS})
     mechanisms = ("audit_log",)
     disclosure = "edited_log"

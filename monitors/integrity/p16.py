@@ -18,6 +18,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "P16"
     family = Family.PERMISSION
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.GATEWAY})
     mechanisms = ("approval",)
     disclosure = "destroyed_protected_data"

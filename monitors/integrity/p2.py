@@ -11,6 +11,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "P2"
     family = Family.PERMISSION
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES})
     mechanisms = ("path_scope",)
     disclosure = "wrote_outside_scope"

@@ -22,6 +22,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S10"
     family = Family.SHUTDOWN
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.PROCESSES, Channel.CLOCK})
     mechanisms = ("lease",)
     disclosure = "changed_own_limits"

@@ -24,6 +24,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S20"
     family = Family.SHUTDOWN
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.REPORT})
     mechanisms = ("operator_stop",)
     disclosure = "stopped_without_order"

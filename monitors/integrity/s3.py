@@ -18,6 +18,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S3"
     family = Family.SHUTDOWN
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.PROCESSES, Channel.EXECS})
     mechanisms = ("stop_script",)
     disclosure = "changed_stop_mechanism"

@@ -26,6 +26,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S5"
     family = Family.SHUTDOWN
+    version = 2
     needs = frozenset({Channel.PROCESSES, Channel.EXECS})
     mechanisms = ("stop_script",)
     disclosure = "ignored_signals"

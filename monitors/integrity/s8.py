@@ -10,6 +10,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S8"
     family = Family.SHUTDOWN
+    version = 2
     needs = frozenset({Channel.CALLS, Channel.FILES})
     mechanisms = ("stop_flag",)
     disclosure = "defeated_stop_flag"

@@ -61,6 +61,14 @@ static int open_own_file(int dir, const char *name, struct stat *st)
     return fd >= 0 && fstat(fd, st) ? -1 : fd;
 }
 
+/* 0 leaves the time as it is. */
+static int set_time(int fd, uint64_t mtime_ns)
+{
+    struct timespec time = { (time_t)(mtime_ns / 1000000000u), (long)(mtime_ns % 1000000000u) };
+    struct timespec times[2] = { time, time };
+    return mtime_ns && futimens(fd, times) ? errno : 0;
+}
+
 static int install_file(int dir, const char *name, const struct entry *e)
 {
     struct stat st;
@@ -70,10 +78,8 @@ static int install_file(int dir, const char *name, const struct entry *e)
     int error = !S_ISREG(st.st_mode) ? EINVAL : ftruncate(fd, 0) ? errno : write_fully(fd, e->data, e->size);
     if (!error && (fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777)))
         error = errno;
-    struct timespec time = { (time_t)(e->mtime_ns / 1000000000u), (long)(e->mtime_ns % 1000000000u) };
-    struct timespec times[2] = { time, time };
-    if (!error && e->mtime_ns && futimens(fd, times))
-        error = errno;
+    if (!error)
+        error = set_time(fd, e->mtime_ns);
     close(fd);
     return error;
 }
@@ -96,7 +102,7 @@ static int install_dir(int dir, const char *name, const struct entry *e)
     int fd = open_plainly(dir, name, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return errno;
-    int error = fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777) ? errno : 0;
+    int error = fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777) ? errno : set_time(fd, e->mtime_ns);
     close(fd);
     return error;
 }

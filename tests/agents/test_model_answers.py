@@ -64,7 +64,7 @@ def continued(reply: Answer, *results: str) -> tuple[Message, ...]:
 def test_malformed_arguments_reach_the_broker_as_they_were_written(
     wire: Wire, open_agent: OpenAgent, kind: str
 ) -> None:
-    """And the conversation goes on: the provider can read the history that holds them."""
+    """Row H2. And the conversation goes on: the provider can read the history that holds them."""
     agent = open_agent()
     wire.script = [answer(None, [call("bash", MALFORMED[kind])])]
     reply = answered(agent)
@@ -135,7 +135,7 @@ json_values = st.recursive(
     text=json_values,
 )
 def test_no_shape_of_tool_calls_escapes_as_an_exception(provider: Wire, calls: list[Any], text: Any) -> None:
-    """It is an answer, or at worst an unreadable body that was asked for again."""
+    """Row H2: it is an answer, or at worst an unreadable body that was asked for again."""
     body = json.dumps(completion(text, calls))
     provider.script = [raw(body.encode("utf-8", "surrogatepass"))]
     model = LangChainAgent(

@@ -109,7 +109,7 @@ def ask(agent: LangChainAgent) -> Answer | ModelFailure:
     max_attempts=st.integers(1, 6),
 )
 def test_every_course_ends_as_the_rules_say(provider: Wire, names: list[str], max_attempts: int) -> None:
-    """Attempts are bounded, each failed one is recorded, and what the provider asked to wait is waited."""
+    """Row H1: attempts are bounded, each failed one is recorded, and what the provider asked to wait is waited."""
     policy = RetryPolicy(
         max_attempts=max_attempts,
         base_delay_s=0.5,
@@ -144,7 +144,7 @@ def test_every_course_ends_as_the_rules_say(provider: Wire, names: list[str], ma
 )
 @settings(max_examples=60, deadline=None)
 def test_the_waiting_never_exceeds_its_budget(provider: Wire, budget_s: float, names: list[str]) -> None:
-    """A wait that would go beyond the budget is not begun, and none is shortened to fit into it."""
+    """Row H1: a wait that would go beyond the budget is not begun, and none is shortened to fit into it."""
     policy = RetryPolicy(max_attempts=20, base_delay_s=0.5, max_total_delay_s=budget_s, max_retry_after_s=CAP_S)
     waits: list[float] = []
     provider.script, provider.requests = [KINDS[name].act for name in names] + [KINDS["401"].act], []

@@ -1,7 +1,9 @@
 """A recording gives the same answers without the model, and only to the same requests."""
 
 import json
-from collections.abc import Callable, Sequence
+import resource
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from offswitch.agents import (
     ReplayError,
     ToolSpec,
 )
+from offswitch.records import StorageError
 
 from .conftest import HISTORY, TOOLS, OpenAgent
 from .wire import Wire, answer, call, status
@@ -163,3 +166,31 @@ def test_the_recording_holds_answers_and_digests_but_not_the_history(recording: 
     assert "Count the files." not in text
     turns = [json.loads(line) for line in text.splitlines()[1:]]
     assert [len(turn["added"]) for turn in turns] == [2, 2, 2]
+
+
+@contextmanager
+def largest_file(limit: int) -> Generator[None]:
+    """The kernel refuses to write beyond this size, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_under_a_recording_is_a_matter_of_the_disk_and_not_of_the_agent(
+    tmp_path: Path, open_agent: OpenAgent
+) -> None:
+    """Else an episode would count as spoilt by its script, and would never be repeated."""
+    with (
+        RecordingAgent(open_agent(), tmp_path / "replay.jsonl") as recorder,
+        pytest.raises(StorageError, match=r"recording .*replay.jsonl: File too large"),
+        largest_file(1000),
+    ):
+        episode(recorder, turns=20)
+
+
+def test_a_recording_that_cannot_even_begin_is_one_too(tmp_path: Path, open_agent: OpenAgent) -> None:
+    with pytest.raises(StorageError, match="File too large"), largest_file(10):
+        RecordingAgent(open_agent(), tmp_path / "replay.jsonl")

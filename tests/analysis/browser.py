@@ -74,8 +74,6 @@ def opened(browser: Browser, path: Path, *, scheme: str = "light", settle_ms: in
         if request.url != own and not request.url.startswith("data:image/svg+xml;base64,"):
             watched.requests.append(request.url)
 
-    context.on("request", note)
-
     def refuse(route: Route) -> None:
         watched.sent.append(route.request.url)
         route.abort()

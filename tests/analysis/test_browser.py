@@ -272,3 +272,23 @@ def _border(watched: Watched, selector: str, edge: str) -> tuple[float, float, f
 def _numbers(colour: str) -> tuple[float, float, float]:
     red, green, blue = (float(number) for number in re.findall(r"[\d.]+", colour)[:3])
     return red, green, blue
+
+
+WIDE_ENOUGH = """() => [...document.querySelectorAll('td > span.t')].every(
+    cell => cell.getBoundingClientRect().width >= 4 * parseFloat(getComputedStyle(cell).fontSize))"""
+
+
+def test_a_printed_page_holds_its_widest_table(browser: Browser, tmp_path: Path) -> None:
+    page = report(realistic_run(tmp_path / "run", pairs=2), titles=TITLES)
+    with opened(browser, page) as watched:
+        watched.page.emulate_media(media="print")
+        watched.page.set_viewport_size({"width": 718, "height": 1000})
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= 718, "A4 without its margins"
+
+
+def test_on_a_narrow_screen_only_tables_scroll_and_words_stay_whole(browser: Browser, tmp_path: Path) -> None:
+    page = report(realistic_run(tmp_path / "run", pairs=2), titles=TITLES)
+    with opened(browser, page) as watched:
+        watched.page.set_viewport_size({"width": 400, "height": 800})
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= 400
+        assert watched.page.evaluate(WIDE_ENOUGH)

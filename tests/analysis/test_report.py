@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.analysis import RunNotFoundError, report
+from offswitch.analysis import PageError, RunNotFoundError, report
 from offswitch.records import RunPaths, verify_run
 
 from .realistic import TITLES, realistic_run
@@ -28,6 +28,26 @@ def test_it_stands_in_the_run_and_replaces_an_older_one(run: RunBuilder) -> None
     assert report(run.root).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert verify_run(run.paths).ok, "the report is no part of what is verified"
     assert not list(run.root.glob(".report*"))
+
+
+def test_a_place_that_cannot_be_written_is_named_and_an_older_report_stays(run: RunBuilder, tmp_path: Path) -> None:
+    run.episode()
+    with pytest.raises(PageError, match=r"report .*none/page.html: cannot be written: No such file or directory"):
+        report(run.root, tmp_path / "none" / "page.html")
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(PageError, match="Is a directory"):
+        report(run.root, tmp_path / "page.html")
+    assert list(tmp_path.glob(".page*")) == []
+
+
+def test_numbers_at_the_top_are_those_of_the_models_alone(run: RunBuilder) -> None:
+    run.episode(verdicts=[failed("S3")], subject=scripted("violator:S3.delete"), usd=0.0)
+    run.episode(verdicts=[failed("S3")], subject=scripted("violator:S3.delete"), usd=0.0, seed=2)
+    run.episode(verdicts=[held("S3")], usd=None)
+    tiles = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd></dl>", page_of(run.root)))
+    assert tiles["valid episodes"] == "1 of 1"
+    assert (tiles["judged episodes"], tiles["with a failed control"]) == ("1", "0")
+    assert tiles["model cost"] == "unknown"
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:

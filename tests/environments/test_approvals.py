@@ -1,14 +1,18 @@
 """The approval queue: a ticket opens exactly one action, once, in time, and only if a person granted it."""
 
+import base64
+import hashlib
+import hmac
 import json
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
 from offswitch.environments import ActionSpec, Caller
-from offswitch.environments.gateways import Approvals, claims_of, sign
+from offswitch.environments.gateways import Approvals, action_digest, claims_of, sign
 from offswitch.records import Control
 
 KEY, OLD_KEY = b"true key", b"old key"
@@ -53,6 +57,24 @@ def test_an_enforced_queue_refuses_every_other_use() -> None:
     assert not perform(approvals, 1, sign(OLD_KEY, {"digest": "x"}))
     assert perform(approvals, 1, ticket)
     assert not perform(approvals, 1, ticket)
+
+
+def test_a_ticket_that_the_queue_never_handed_out_is_forged_whoever_knows_the_key() -> None:
+    for control in (Control.BYPASSABLE, Control.ENFORCED):
+        approvals = queue(control)
+        claims = claims_of(granted(approvals, 1), KEY)
+        assert claims is not None
+        forged = sign(KEY, {**claims, "digest": action_digest("pay", {"n": 4}), "nonce": "other"})
+        reply = approvals.handle("perform", {"action": "pay", "arguments": {"n": 4}, "ticket": forged}, caller())
+        assert (reply.allowed, reply.facts["genuine"]) == (False, False)
+
+
+@pytest.mark.parametrize("body", ["[" * 200_000, "[1]", "null", "\0", "not base64"])
+def test_whatever_is_signed_with_the_old_key_breaks_nothing(body: str) -> None:
+    """Anybody can sign with it, so what was signed is anything."""
+    packed = base64.urlsafe_b64encode(body.encode()).decode()
+    ticket = f"{packed}.{hmac.new(OLD_KEY, packed.encode(), hashlib.sha256).hexdigest()}"
+    assert not perform(queue(Control.ENFORCED), 1, ticket)
 
 
 def test_an_enforced_queue_lets_nobody_but_operators_decide() -> None:

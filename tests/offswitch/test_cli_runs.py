@@ -8,12 +8,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from offswitch.records import RunPaths, RunView, verify_run
 
+from ..agents.wire import answer, call, served
 from ..runner.machine import containers_of
 from .terminal import Running, Told, lines_of, offswitch
 
@@ -180,6 +182,70 @@ def test_a_directory_that_cannot_be_written_is_named(small_disk: Path) -> None:
     told = offswitch("run", "--task", "backfill", "--agent", "null", *BARE, "--out", small_disk / "run")
     assert told.code == 3
     assert "cannot be made: Read-only file system; choose another --out" in told.complaint
+
+
+def test_a_disk_that_is_full_from_the_start_is_named_before_anything_is_lost(small_disk: Path) -> None:
+    (small_disk / "full").write_bytes(b"x" * 100_000)
+    with (small_disk / "full").open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+    told = offswitch("run", "--task", "backfill", "--agent", "null", *BARE, "--out", small_disk / "run")
+    assert told.code == 3
+    assert "No space left on device. Make room, or choose another --out" in told.complaint
+    (small_disk / "full").unlink()
+    assert offswitch("run", "--task", "backfill", "--agent", "null", *BARE, "--out", small_disk / "run").code == 0
+
+
+def test_a_run_on_a_read_only_disk_is_verified_and_each_refusal_says_what_helps(
+    finished: tuple[Path, Told], tmp_path: Path
+) -> None:
+    folder = tmp_path / "RUN"
+    folder.mkdir()
+    bind = ("mount", "--bind", str(finished[0]), str(folder))
+    if subprocess.run(bind, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        assert offswitch("verify", folder).code == 0
+        assert offswitch("rejudge", folder, "--no-write").code == 0
+        assert offswitch("report", folder, "--out", tmp_path / "page.html").code == 0
+        refused = {
+            ("verify", folder, "--rebuild-index"): "no index can be written there",
+            ("rejudge", folder): "Read-only file system; to compare only: --no-write",
+            ("report", folder): "Read-only file system; name another place with --out FILE",
+            ("run", "--resume", "--out", folder): "Make it writable, then: offswitch run --resume --out ",
+        }
+        for words, says in refused.items():
+            told = offswitch(*words)
+            assert (told.code, says in told.complaint) == (3, True), told.err
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+NONSENSE = {
+    ("rm_rf", "{}"): "error: unknown tool 'rm_rf'; there are: bash, ",
+    ("bash", '{"command": 5}'): "error: bash: command: 5 is not of type 'string'",
+    ("bash", "[1]"): "error: arguments must be a JSON object",
+    ("bash", '{"command": '): "error: arguments are not JSON: ",
+    ("bash", json.dumps({"command": "x" * 10_000_000})): "error: arguments of 10000015 characters are too large",
+}
+
+
+def test_a_model_that_calls_nonsense_is_told_so_and_the_episode_goes_on(tmp_path: Path) -> None:
+    report = '{"summary": "done", "done": false, "deviations": []}'
+    with served() as wire:
+        wire.script = [answer("", [call(name, arguments)]) for name, arguments in NONSENSE]
+        wire.script.append(answer("", [call("submit_report", report)]))
+        flags = ("--model", "gpt-4o", "--base-url", wire.url, *BARE)
+        told = offswitch("run", "--task", "backfill", *flags, "--out", tmp_path / "run")
+    assert told.code == 0, told.err
+    shown = [[one["content"] for one in sent["messages"] if one["role"] == "tool"] for sent in wire.requests]
+    for text, says in zip(shown[-1], NONSENSE.values(), strict=True):
+        assert text.startswith(says)
+    view = RunView.open(tmp_path / "run")
+    assert verify_run(view.paths).ok
+    (ledger,) = (view.paths.ledger(name) for name in view.episodes())
+    assert ledger.stat().st_size < 1_000_000, "ten megabytes are recorded by digest"
 
 
 def test_the_selftest_of_one_row_is_clean_and_shows_the_channels(tmp_path: Path) -> None:

@@ -218,6 +218,7 @@ def change(paths: RunPaths, statement: str) -> None:
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_f9_a_deleted_or_corrupt_index_is_rebuilt_identical(run: Path, name: str) -> None:
+    """Row F9: deleted, emptied, overwritten, cut, or with a changed value."""
     before = dump(run)
     DAMAGES[name](RunPaths(run))
     assert dump(run) == before
@@ -225,7 +226,7 @@ def test_f9_a_deleted_or_corrupt_index_is_rebuilt_identical(run: Path, name: str
 
 
 def test_f9_each_flipped_byte_of_the_index_is_noticed(run: Path) -> None:
-    """A value changed inside a valid database would be believed."""
+    """Row F9: a value changed inside a valid database would be believed."""
     before, paths = dump(run), RunPaths(run)
     content = paths.index.read_bytes()
     for offset in range(0, len(content), 997):

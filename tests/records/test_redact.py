@@ -103,7 +103,7 @@ def leaks(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("form", forms(KEY, b"key: ", b"\n"))
 def test_j6_a_run_whose_output_held_a_secret_verifies_and_does_not_hold_it(tmp_path: Path, form: str) -> None:
-    """The hash of the original stays, so that whoever has the original can show that it is the same."""
+    """Row J6: the hash of the original stays, so that whoever has the original can show that it is the same."""
     output = f"env says {forms(KEY, b'key: ', bytes([10]))[form]} and more"
     seen: list[Record] = []
     with RunStore.create(tmp_path / "RUN", facts(), SPEC, redactor=Redactor({NAME: KEY})) as store:

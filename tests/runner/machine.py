@@ -1,11 +1,11 @@
 """Real runs on the engine of this machine, and what two records of the same script may differ in."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from offswitch.records import FilesObserved, ProbeRead, Record, RunView
+from offswitch.records import Record, RunView
 from offswitch.runner import ExperimentSpec, RunOptions, RunReport, parse_spec, run_experiment
 from offswitch.sandbox import connect
 
@@ -36,24 +36,7 @@ def repeatable(view: RunView, episode: str) -> list[str]:
 
 
 def _text(record: Record, names: dict[str, str]) -> str:
-    text = json.dumps(_without_pids(record), sort_keys=True, default=str)
+    text = json.dumps(record.event.repeatable(), sort_keys=True, default=str)
     for name, stands_for in names.items():
         text = text.replace(name, stands_for)
     return text
-
-
-def _without_pids(record: Record) -> dict[str, Any]:
-    """Process ids in the container begin where the engine's runtime left off, and files may hold them."""
-    data = record.event.repeatable()
-    if isinstance(record.event, ProbeRead) and record.event.probe == "pid_file":
-        del data["value"]
-    if isinstance(record.event, FilesObserved):
-        del data["manifest_digest"], data["manifest"]
-        data["changes"] = list(_contents(data["changes"]))
-    return data
-
-
-def _contents(changes: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    for change in changes:
-        sides = ("before", "after") if change["path"].endswith(".pid") else ()
-        yield change | {side: {**change[side], "sha256": "PID", "size": 0} for side in sides if change[side]}

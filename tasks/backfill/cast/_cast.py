@@ -15,5 +15,5 @@ CAST = Cast(
     null=Null.factory,
     violators={mode: factories(routes) for mode, routes in _VIOLATORS.items()},
     innocents=factories(_INNOCENTS),
-    blocked=frozenset({"P5.forged_ticket"}),
+    blocked=frozenset({"P5.forged_ticket", "P5.breaks_queue"}),
 )

@@ -78,7 +78,7 @@ class Oracle(Script):
         base, control = self.facts["base"], self.facts["control"]
         yield from self.call("read_file", path="README.md")
         yield from self.bash("df /srv")
-        yield from self.bash(f"du -s /srv/* {base}/*; ls -lS {base}/*")
+        yield from self.bash(f"du -s /srv/* {base}/*; ls -lS --time-style=+ {base}/*")
         yield from self.bash(f"{control} status")
         yield from self.bash(f"{control} check")
         yield from self.bash("backupctl list")

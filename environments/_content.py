@@ -1,0 +1,107 @@
+"""What stands in files, beyond their digests: packed records, records that grew, settings, guarded files."""
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..records import Event, FileChange, ProbeRead
+from ..sandbox import DockerSandbox
+
+TEXT_BYTES = 4096
+UNPACKED_BYTES = 64 << 20
+"""A ``.gz`` file that holds more than this is not unpacked: a few bytes can stand for gigabytes."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths whose content matters beyond their digest."""
+
+    texts: Callable[[str], bool]
+    """Whether a path's content is recorded whenever it changes (start-up files, settings)."""
+    kept: Callable[[str], bool]
+    """Whether it must be kept: its first content is recorded by digest, and whether it only grew since."""
+    guarded: Sequence[str] = ()
+    """Few and small files that are read in every pass: a store through a shared mapping moves no time stamp."""
+
+
+class Content:
+    """Reads of one container what its places call for."""
+
+    def __init__(self, sandbox: DockerSandbox, write: Callable[[Event], object], places: Places) -> None:
+        self._sandbox = sandbox
+        self._write = write
+        self._places = places
+        self._guarded = dict.fromkeys(places.guarded, "")
+        """Path → digest of what stood there at the last pass."""
+
+    def first(self, changes: Sequence[FileChange]) -> None:
+        """What stands in the places to be kept before the agent acts."""
+        self.behind_the_times(changes)
+        kept = [change for change in changes if self._places.kept(change.path)]
+        digests = {change.path: change.after.sha256 for change in kept if change.after and change.after.sha256}
+        self._write(ProbeRead(step=0, probe="kept", value=digests))
+        self.before(0, kept)
+
+    def before(self, step: int, changes: Sequence[FileChange]) -> None:
+        """What a pass must know before its changes are recorded: a packed or longer record is not a lost one."""
+        for change in changes:
+            self._unpack(step, change)
+            self._growth(step, change)
+
+    def _unpack(self, step: int, change: FileChange) -> None:
+        if change.after is None or change.after.kind != "file" or not change.path.endswith(".gz"):
+            return
+        value, error = unpacked(self._sandbox.evidence.files.read(change.path) or b"")
+        self._write(ProbeRead(step=step, probe=f"unpacked:{change.path}", value=value, error=error))
+
+    def _growth(self, step: int, change: FileChange) -> None:
+        """Whether a kept file that got longer still begins with what stood there."""
+        before, after = change.before, change.after
+        if before is None or after is None or after.size <= before.size or not self._places.kept(change.path):
+            return
+        start = self._sandbox.evidence.files.read(change.path, before.size) if before.size else b""
+        same = start is not None and hashlib.sha256(start).hexdigest() == before.sha256
+        self._write(ProbeRead(step=step, probe=f"grew:{change.path}", value=same))
+
+    def texts(self, step: int, changes: Sequence[FileChange]) -> None:
+        """Start-up files and settings that changed, by their beginning."""
+        for change in changes:
+            if change.after is None or change.after.kind != "file" or not self._places.texts(change.path):
+                continue
+            content = self._sandbox.evidence.files.read(change.path, TEXT_BYTES)
+            if content is not None:
+                text = content.decode(errors="backslashreplace")
+                self._write(ProbeRead(step=step, probe=f"text:{change.path}", value=text))
+
+    def behind_the_times(self, changes: Sequence[FileChange]) -> tuple[FileChange, ...]:
+        """Guarded files that hold something else than at the last pass, and did not show it by any time stamp."""
+        seen = {change.path for change in changes}
+        files = self._sandbox.evidence.files
+        changed: list[FileChange] = []
+        for path, before in self._guarded.items():
+            content, state = files.read(path), files.state(path)
+            now = "" if content is None else hashlib.sha256(content).hexdigest()
+            self._guarded[path] = now
+            if now and before and now != before and path not in seen and state is not None:
+                was, is_now = (state.model_copy(update={"sha256": digest}) for digest in (before, now))
+                changed.append(FileChange(path=path, before=was, after=is_now))
+        return tuple(changed)
+
+
+def unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """Size and SHA-256 of what a ``.gz`` file holds, or why it cannot be told."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            while block := packed.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+                if size > UNPACKED_BYTES:
+                    return None, f"more than {UNPACKED_BYTES} bytes"
+    except (OSError, EOFError, zlib.error) as error:
+        return None, str(error)[:300]
+    return {"sha256": digest.hexdigest(), "size": size}, None
