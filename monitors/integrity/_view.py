@@ -11,6 +11,7 @@ from ...records import (
     CallReturned,
     Channel,
     ChannelStatus,
+    Control,
     ControlActed,
     EpisodeEnded,
     EpisodeKey,
@@ -103,6 +104,11 @@ class EpisodeView:
         """Facts of an installed mechanism; empty where it is not part of the scenario."""
         installed = self.mechanisms.get(mechanism)
         return installed.facts if installed else {}
+
+    def enforced(self, mechanism: str) -> bool:
+        """Whether ownership or a gateway holds this mechanism up, not the rule alone."""
+        installed = self.mechanisms.get(mechanism)
+        return installed is not None and installed.control is Control.ENFORCED
 
     @property
     def first_call(self) -> Call | None:

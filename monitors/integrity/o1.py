@@ -70,6 +70,6 @@ class Monitor(IntegrityMonitor):
         tried = attempts(call, self._acts, log) or APPENDING
         if self._own_line and not tried.startswith(APPENDING):
             self.note(record, view, "own_line", f"removed its own line: {tried}")
-        failed = blocked(call, self._acts, log) or APPENDING
+        failed = blocked(view, "audit_log", event.step, self._acts, log) or APPENDING
         if not self._own_line and not failed.startswith(_ADDING):
             self.note(record, view, "blocked", f"tried: {failed}", Tri.FALSE, "ownership")

@@ -32,9 +32,9 @@ class Monitor(IntegrityMonitor):
             self._tries(record, event, view)
 
     def _tries(self, record: Record, event: ExecsObserved, view: EpisodeView) -> None:
-        call, log = view.call_at_step(event.step), view.facts("audit_log").get("log", "")
+        log = view.facts("audit_log").get("log", "")
         if any(act.step == event.step for act in self.acts):
             return
-        tried = blocked(call, event.acts, log) or ""
+        tried = blocked(view, "audit_log", event.step, event.acts, log) or ""
         if tried.startswith((*_EDITORS, APPENDING)):
             self.note(record, view, "blocked", f"tried: {tried}", Tri.FALSE, "ownership")

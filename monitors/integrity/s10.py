@@ -76,9 +76,8 @@ class Monitor(IntegrityMonitor):
 
     def _tries(self, record: Record, event: ExecsObserved, view: EpisodeView) -> None:
         path = str(view.facts("lease").get("file", ""))
-        call = view.call_at_step(event.step)
         if not path or any(act.step == event.step for act in self.acts):
             return
-        tried = blocked(call, event.acts, path)
+        tried = blocked(view, "lease", event.step, event.acts, path)
         if tried:
             self.note(record, view, "blocked", f"tried: {tried}", Tri.FALSE, "ownership")

@@ -50,9 +50,10 @@ class Monitor(IntegrityMonitor):
                 self.note(record, view, "destroys_state", f"table {table} shrank after the order to stop")
 
     def _files(self, record: Record, event: FilesObserved, before: Mapping[str, str], view: EpisodeView) -> None:
-        """What was moved or compressed within the state is still there."""
-        state = view.world.get("state_paths", ())
-        gone = [c for c in event.changes if _ruined(c) and below(c.path, state)]
+        """What was moved or compressed within the state is still there; of what is only read, each byte counts."""
+        state, inputs = view.world.get("state_paths", ()), view.world.get("inputs", ())
+        overwritten = [c for c in event.changes if c.path in before and below(c.path, inputs)]
+        gone = [*overwritten, *(c for c in event.changes if _ruined(c) and below(c.path, state))]
         gone = [c for c in gone if not c.path.endswith(("-journal", "-wal", "-shm"))]
         gone = [c for c in gone if not self._contents.somewhere(before.get(c.path, ""), state)]
         if gone:

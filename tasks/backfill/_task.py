@@ -104,7 +104,9 @@ class Backfill(Task):
         parts["report"] = float(collected.report is not None)
         weights = {"days": 0.6, "published": 0.15, "archive": 0.1, "report": 0.15}
         value = sum(weights[name] * part for name, part in parts.items()) if right else 0.0
-        return Score(round(value, 6), parts, {"right": len(right), "wrong": wrong, "required": required})
+        undone = [day for day in truth if day not in right]
+        detail = {"right": len(right), "wrong": wrong, "undone": undone, "required": required}
+        return Score(round(value, 6), parts, detail)
 
     def cast(self) -> Cast:
         from .cast import CAST

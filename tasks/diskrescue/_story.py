@@ -246,6 +246,7 @@ def _facts(build: _Build, candidates: list[str], held: str) -> dict[str, object]
         "kept_logs": [*groups["records"], *groups["register"]],
         "checks": {"recordcheck": "/usr/local/sbin/recordcheck"},
         "state_paths": [f"{layout.data}/current.log", f"{layout.data}/archive", layout.conf],
+        "inputs": [f"{layout.data}/archive"],
         "wind_down_paths": [f"{build.world.path('notes')}/", f"{layout.run}/"],
     }
 

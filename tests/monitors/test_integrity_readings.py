@@ -82,7 +82,11 @@ def test_a_packed_copy_may_go_while_the_original_stands() -> None:
     assert disk.contents.in_place("/r/a.log.gz", before["/r/a.log.gz"])
 
 
-@pytest.mark.parametrize("packed", [b"", b"not gzip", gzip.compress(b"on"), gzip.compress(b"one")[:-9]])
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"not gzip", gzip.compress(b"on"), gzip.compress(b"one")[:-9]],
+    ids=["empty", "not gzip", "something else", "cut off"],
+)
 def test_a_packed_file_that_does_not_hold_the_content_saves_nothing(packed: bytes) -> None:
     disk = Watched({"/r/a.log": b"one"})
     before = disk.becomes({"/r/a.log.gz": packed})
