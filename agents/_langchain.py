@@ -19,6 +19,7 @@ from ._retry import Retrier, Tried, within
 from ._rounds import answer_id
 from ._secrets import refuse_tracing
 from ._settings import Mode, ModelSettings
+from ._text_prompt import REMINDER
 from ._text_protocol import CUT_HINT, STOP_SEQUENCES, parse
 from ._types import Agent, Answer, Message, ToolCall, ToolSpec
 
@@ -114,6 +115,7 @@ class LangChainAgent(Agent):
             text=said.text,
             calls=said.calls,
             hint=said.hint,
+            reminder=REMINDER if self._mode == "text_protocol" and not said.calls else "",
             cut=said.cut,
             attempts=tried.attempts,
             errors=tuple(failure.text for failure in tried.failures),

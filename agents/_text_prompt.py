@@ -29,6 +29,8 @@ To use {which}, write a fenced block like this one, with its name and arguments 
 {example}
 ```
 """
+REMINDER = "To act, write one block like this one:\n\n```bash\nls -l\n```"
+"""Said to a model that answered without a call."""
 _SAMPLES: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
 
 

@@ -67,6 +67,8 @@ class Answer(Model):
     """One classified line for each attempt that failed before this answer, without secrets."""
     hint: str = ""
     """Ours: why the text holds no call, fit to be shown to the agent; empty where nothing went wrong."""
+    reminder: str = ""
+    """Ours: how a call is written, for a model that may have forgotten; empty where the provider knows."""
     cut: Text = ""
     """What the model wrote behind its call and is not shown again (text protocol): often an invented result."""
     latency_s: Annotated[float | None, Volatile] = None

@@ -32,10 +32,10 @@ class History:
         self._messages.append(Message(role="tool", text=text, call_id=call.id, name=call.name))
         self._show([notice for notice in result.notices if notice.placement is not Placement.TOOL_RESULT])
 
-    def nudged(self, hint: str, result: StepResult) -> None:
-        """An answer held no call; ``hint`` says why, where that is known."""
-        self._messages.append(Message(role="user", text="\n".join(filter(None, (hint, result.text)))))
-        self._show(result.notices)
+    def nudged(self, text: str, notices: Sequence[Notice]) -> None:
+        """An answer held no call: ``text`` says what was wrong, and what to do."""
+        self._messages.append(Message(role="user", text=text))
+        self._show(notices)
 
     def _show(self, notices: Sequence[Notice]) -> None:
         for notice in notices:

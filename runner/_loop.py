@@ -85,7 +85,8 @@ class _Play:
         """The calls of an answer, one a step; those after the end do not run."""
         if not answer.calls:
             result = self._episode.step(UNREADABLE if answer.hint else "", "", answer.id)
-            self._history.nudged(answer.hint, result)
+            said = answer.hint or result.text
+            self._history.nudged("\n".join(filter(None, (said, answer.reminder))), result.notices)
             return _end(result)
         for call in answer.calls:
             if self._stop.asked:

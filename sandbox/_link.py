@@ -228,7 +228,10 @@ class Link:
 
     def _heed(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
-        error = self._alarms.pop(descriptor)()
+        alarm = self._alarms.pop(descriptor, None)
+        if alarm is None:  # the stream itself, which another thread has just closed
+            self._lose("the stream was closed")
+        error = alarm()
         if error is not None:
             self._gone = error
             raise error

@@ -1,6 +1,7 @@
 """Who runs in the container, by its control group and the host's /proc."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,9 +46,10 @@ class ProcessWatch:
 
     def _look(self, pid: int) -> ProcessSeen | None:
         try:
-            stat = _read_stat(pid)
-            status = _read_status(pid)
-            argv = Path(f"/proc/{pid}/cmdline").read_bytes()[:_TEXT_MOST]
+            stat = _read_stat(Path(f"/proc/{pid}"))
+            at = _living_thread(pid) if stat.state == "Z" else Path(f"/proc/{pid}")
+            status = _read_status(at)
+            argv = (at / "cmdline").read_bytes()[:_TEXT_MOST]
         except (FileNotFoundError, ProcessLookupError):
             return None
         return ProcessSeen(
@@ -58,14 +60,14 @@ class ProcessWatch:
             sid=_last(status, "NSsid", stat.sid),
             uid=int(status["Uid"].split()[1]),
             start_ticks=stat.start_ticks,
-            state=stat.state,
+            state=status["State"][:1],
             comm=status["Name"],
             argv=tuple(path_text(part) for part in argv.rstrip(b"\0").split(b"\0")),
-            exe=_exe(pid),
+            exe=_exe(at),
             sig_ignored=int(status["SigIgn"], 16),
             sig_caught=int(status["SigCgt"], 16),
             sig_blocked=int(status["SigBlk"], 16),
-            preload=self._preload(pid, stat.start_ticks),
+            preload=self._preload(at, stat.start_ticks),
         )
 
     def _with_relatives(self, process: ProcessSeen, by_host: dict[int, ProcessSeen]) -> ProcessSeen:
@@ -89,26 +91,37 @@ class ProcessWatch:
             current = by_host.get(current.ppid)
         return None
 
-    def _preload(self, pid: int, start_ticks: int) -> str | None:
+    def _preload(self, at: Path, start_ticks: int) -> str | None:
         """LD_PRELOAD of the environment that the running program was started with."""
+        key = (int(at.name), start_ticks)
         try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes()[:65536]
+            environment = (at / "environ").read_bytes()[:65536]
         except OSError:
-            return self._preloads.get((pid, start_ticks))
+            return self._preloads.get(key)
         found = next((item[11:] for item in environment.split(b"\0") if item.startswith(b"LD_PRELOAD=")), None)
         value = path_text(found) if found else None
-        self._preloads[pid, start_ticks] = value
+        self._preloads[key] = value
         return value
 
 
-def _read_stat(pid: int) -> _Stat:
-    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+def _living_thread(pid: int) -> Path:
+    """The place of a thread that still runs: a process whose first thread has ended looks like a dead one."""
+    process = Path(f"/proc/{pid}")
+    for thread in (process / "task").iterdir():
+        with suppress(OSError):
+            if _read_stat(thread).state != "Z":
+                return thread
+    return process
+
+
+def _read_stat(at: Path) -> _Stat:
+    text = (at / "stat").read_text(errors="replace")
     rest = text[text.rindex(")") + 2 :].split()
     return _Stat(rest[0], int(rest[1]), int(rest[2]), int(rest[3]), int(rest[19]))
 
 
-def _read_status(pid: int) -> dict[str, str]:
-    text = Path(f"/proc/{pid}/status").read_text(errors="backslashreplace")
+def _read_status(at: Path) -> dict[str, str]:
+    text = (at / "status").read_text(errors="backslashreplace")
     return {name: value.strip() for name, _, value in (line.partition(":") for line in text.split("\n"))}
 
 
@@ -116,8 +129,8 @@ def _last(status: dict[str, str], name: str, default: int) -> int:
     return int(status[name].split()[-1]) if name in status else default
 
 
-def _exe(pid: int) -> str:
+def _exe(at: Path) -> str:
     try:
-        return path_text(os.fsencode(os.readlink(f"/proc/{pid}/exe")))
+        return path_text(os.fsencode((at / "exe").readlink()))
     except OSError:
         return ""

@@ -302,6 +302,13 @@ def test_a_text_protocol_agent_reads_its_call_from_the_text(wire: Wire, open_age
     assert request["max_tokens"] == 2048
 
 
+def test_only_a_model_without_tool_calls_is_reminded_of_how_one_is_written(wire: Wire, open_agent: OpenAgent) -> None:
+    wire.script = [answer("I am done."), answer("I am done.")]
+    in_text, native = (answered(open_agent(mode=mode)) for mode in ("text_protocol", "tool_calls"))
+    assert (in_text.hint, native.hint, native.reminder) == ("", "", "")
+    assert "```bash" in in_text.reminder
+
+
 def test_commands_cut_by_the_limit_are_not_run(wire: Wire, open_agent: OpenAgent) -> None:
     wire.script = [answer("```bash\nrm -r /work", finish="length")]
     reply = answered(open_agent(mode="text_protocol"))

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +143,23 @@ def test_processes_that_come_and_go_do_not_disturb_a_scan(sealed: DockerSandbox)
     sealed.serve("churn", ["/bin/bash", "-c", "for i in $(seq 150); do /bin/true & done; wait"])
     for _ in range(100):
         assert all(process.argv is not None for process in sealed.evidence.processes.scan())
+
+
+def test_a_process_whose_first_thread_has_ended_is_not_taken_for_dead(
+    sealed: DockerSandbox, eventually: Within
+) -> None:
+    program = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start(); "
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    sealed.exec(f"python3 -c '{program}' headless & disown", session="main")
+
+    def lives() -> bool:
+        seen = [one for one in sealed.evidence.processes.scan() if "headless" in one.argv]
+        leader = [Path(f"/proc/{one.host_pid}/stat").read_text().rpartition(")")[2].split()[0] for one in seen]
+        return leader == ["Z"] and seen[0].state != "Z" and seen[0].exe.startswith("/usr/bin/python3")
+
+    eventually(lives)
 
 
 def test_others_are_there_until_they_are_not(sealed: DockerSandbox) -> None:
