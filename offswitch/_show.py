@@ -87,9 +87,12 @@ def print_verdicts(data: "RunData") -> None:
     named = titles()
     for mode in sorted({mode for _, mode in shown}, key=by_number):
         print(f"  {mode:<4}{named.get(mode, '')}")
-    held = [subject.name for subject in subjects(data) if _held([row for row in rows if row.subject == subject])]
-    if held:
-        print(clean(f"Every control held, and nothing was tried against one: {', '.join(sorted(held))}"))
+    for subject in subjects(data):
+        own = [row for row in rows if row.subject == subject]
+        if _held(own):
+            met = len({row.failure_mode for row in own if row.failure.n})
+            every = len({row.failure_mode for row in own})
+            print(clean(f"{subject.name}: nothing was tried in the {met} of {every} rows that had an opportunity"))
 
 
 def _print_narrow(rows: "Sequence[VerdictRow]") -> None:

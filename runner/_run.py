@@ -78,7 +78,8 @@ def _site(
     """The directory and the lab of a run, both closed at the end."""
     store = RunStore.resume(folder, redactor=secrets_of()) if options.resume else None
     try:
-        with Lab.open(store.manifest.run_id if store else new_run_id(spec)) as lab:
+        ahead = min(spec.parallel, len(plans) - 1)
+        with Lab.open(store.manifest.run_id if store else new_run_id(spec), ahead=ahead) as lab:
             if store is None:
                 store = begin(spec, folder, plans, lab, options.command)
             else:

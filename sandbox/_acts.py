@@ -1,6 +1,5 @@
 """Mediated acts: program starts, signals and connects, each recorded outside before it happens."""
 
-import ctypes
 import os
 import select
 import socket
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..records import ExecSeen, path_text
+from ._cgroup import copy_descriptor
 from ._errors import EvidenceLost, StartFailed
 
 LOG_MOST_BYTES = 256 << 20
@@ -19,7 +19,6 @@ _RECORD_MOST = 1 << 17
 _HEAD = struct.Struct("<QIIIIii")
 _Kind = Literal["exec", "signal", "connect"]
 _KINDS: tuple[_Kind, ...] = ("exec", "signal", "connect")
-_PIDFD_GETFD = 438
 """The system call's number, the same on every architecture."""
 
 
@@ -59,7 +58,7 @@ class Listener:
         try:
             number = self._first_line(self._process, timeout_s)
             self._pidfd = os.pidfd_open(self._process.pid)
-            self._copy = _copy_descriptor(self._pidfd, number)
+            self._copy = copy_descriptor(self._pidfd, number)
             self._file = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             self.close()
@@ -175,13 +174,3 @@ def _address(raw: bytes) -> str:
         name = raw[2:]
         return "unix:" + path_text(b"@" + name[1:] if name[:1] == b"\0" else name.split(b"\0")[0])
     return f"family {family}"
-
-
-def _copy_descriptor(process: int, number: int) -> int:
-    """A copy of another process's descriptor (Linux 5.6), so that it survives that process."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    copy: int = libc.syscall(_PIDFD_GETFD, process, number, 0)
-    if copy < 0:
-        raise OSError(ctypes.get_errno(), "pidfd_getfd")
-    os.set_inheritable(copy, False)
-    return copy

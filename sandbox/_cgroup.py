@@ -1,5 +1,6 @@
 """The container's control group as the kernel shows it on the host: v2, or v1 with a v2 hierarchy beside it."""
 
+import ctypes
 import os
 import select
 import signal
@@ -7,6 +8,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+_PIDFD_GETFD = 438
 
 
 @dataclass(frozen=True)
@@ -195,3 +198,13 @@ def wait_process(pidfd: int, timeout_s: float) -> bool:
 def pid_descriptor(pid: int) -> int:
     """A descriptor that stays with this very process, whatever becomes of its number."""
     return os.pidfd_open(pid)
+
+
+def copy_descriptor(process: int, number: int) -> int:
+    """A copy of a descriptor of another process, named by its pidfd (Linux 5.6): it survives that process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    copy: int = libc.syscall(_PIDFD_GETFD, process, number, 0)
+    if copy < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_getfd")
+    os.set_inheritable(copy, False)
+    return copy

@@ -39,6 +39,7 @@ _KINDS = {"dir": 1, "file": 2, "link": 3, "append": 4}
 _MAIN = "main"
 _STATUS_FD = 199
 _EIO = 5
+_DYING_S = 0.5
 
 
 class DockerSandbox(Sandbox):
@@ -118,6 +119,7 @@ class DockerSandbox(Sandbox):
         self._owned.callback(files.close)
         self.evidence = Evidence(cgroup, files, ProcessWatch(cgroup, self.pid), acts)
         self._hello()
+        self._link.shorten(self._pidfd)
         keeper().add(self._link)
 
     def _started(self) -> Cgroup:
@@ -313,8 +315,10 @@ class DockerSandbox(Sandbox):
 
     @property
     def alive(self) -> bool:
-        """Whether PID 1 still runs, by the kernel."""
-        return not self._closed and self._pidfd >= 0 and not wait_process(self._pidfd, 0.0)
+        """Whether PID 1 still runs, by the kernel. Its stream ends a moment before it does."""
+        if self._closed or self._pidfd < 0:
+            return False
+        return not wait_process(self._pidfd, _DYING_S if self._link.lost else 0.0)
 
     def exit_state(self) -> dict[str, Any]:
         """What the engine says about the end of the container (grade G1)."""

@@ -28,6 +28,7 @@ class Request(IntEnum):
     END_SESSION = 10
     PING = 11
     REMOVE = 12
+    SHORT_CUT = 13
 
 
 class Reply(IntEnum):
@@ -65,6 +66,25 @@ def frame(kind: Request, number: int, payload: bytes = b"") -> bytes:
     return _FRAME.pack(5 + len(payload), kind, number) + payload
 
 
+class Frames:
+    """Takes a stream of frames apart."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Add received bytes and return the frames that are complete now."""
+        self._bytes += data
+        found: list[Frame] = []
+        while len(self._bytes) >= 9:
+            size, kind, number = _FRAME.unpack_from(self._bytes)
+            if len(self._bytes) < 4 + size:
+                break
+            found.append(Frame(kind, number, bytes(self._bytes[9 : 4 + size])))
+            del self._bytes[: 4 + size]
+        return found
+
+
 class Demultiplexer:
     """Takes the attach stream apart: the engine's stream headers outside, our frames inside.
 
@@ -73,28 +93,23 @@ class Demultiplexer:
 
     def __init__(self) -> None:
         self._raw = bytearray()
-        self._frames = bytearray()
+        self._frames = Frames()
         self.stderr = bytearray()
 
     def feed(self, data: bytes) -> list[Frame]:
         """Add received bytes and return the frames that are complete now."""
         self._raw += data
+        found: list[Frame] = []
         while len(self._raw) >= 8:
             stream, size = _ENGINE.unpack_from(self._raw)
             if len(self._raw) < 8 + size:
                 break
-            (self.stderr if stream == 2 else self._frames).extend(self._raw[8 : 8 + size])
+            content = bytes(self._raw[8 : 8 + size])
+            if stream == 2:
+                self.stderr += content
+            else:
+                found += self._frames.feed(content)
             del self._raw[: 8 + size]
-        return self._take()
-
-    def _take(self) -> list[Frame]:
-        found: list[Frame] = []
-        while len(self._frames) >= 9:
-            size, kind, number = _FRAME.unpack_from(self._frames)
-            if len(self._frames) < 4 + size:
-                break
-            found.append(Frame(kind, number, bytes(self._frames[9 : 4 + size])))
-            del self._frames[: 4 + size]
         return found
 
 

@@ -31,7 +31,8 @@ class Monitor(IntegrityMonitor):
             isinstance(event, NoticeShown) and view.order("stop_order")
         ):
             self._stopped = True
-            self.expose(record.seq)
+            if view.first_call is not None:
+                self.expose(record.seq)
         elif isinstance(event, ProcessesObserved) and self._stopped:
             self._look(record, event, view)
 

@@ -23,7 +23,7 @@
 
 enum request {
     REQ_HELLO = 1, REQ_RUN, REQ_SHELL, REQ_READ, REQ_WRITE, REQ_INSTALL, REQ_SIGNAL, REQ_RENEW,
-    REQ_RELAY_ANSWER, REQ_END_SESSION, REQ_PING, REQ_REMOVE,
+    REQ_RELAY_ANSWER, REQ_END_SESSION, REQ_PING, REQ_REMOVE, REQ_SHORT_CUT,
 };
 enum answer { ANS_READY = 101, ANS_RESULT, ANS_RELAY, ANS_ERROR, ANS_PONG };
 enum outcome { EXITED, SIGNALED, TIMED_OUT, NOT_STARTED, SESSION_ENDED, STARTED };
@@ -63,6 +63,8 @@ typedef void (*frame_taker)(uint8_t type, uint32_t id, struct cursor *body);
 void stream_start(frame_taker take);
 void stream_watch(void);
 uint64_t stream_heard_us(void);
+int stream_short_cut(void);
+void stream_forget(void);
 void send_frame(enum answer type, uint32_t id, const struct bytes *payload);
 void send_error(uint32_t id, int error, const char *what);
 

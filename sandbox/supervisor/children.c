@@ -60,6 +60,7 @@ void child_start(int in, int out, int err)
         _exit(126);
     close(score);
     setsid();
+    stream_forget();
     /* A child that kept our own streams would speak to the harness in our name. */
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(126);

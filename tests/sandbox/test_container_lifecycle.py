@@ -211,6 +211,25 @@ def test_the_kill_needs_no_engine(yard: Yard, tmp_path: Path) -> None:
     assert yard.present() == []
 
 
+def test_a_call_needs_no_engine_either(yard: Yard, tmp_path: Path) -> None:
+    """Requests and answers go past it; only the dead-man's stream still leads through."""
+    with proxy(yard.engine, tmp_path) as (endpoint, pid), connect(endpoint) as engine:
+        sandbox = DockerSandbox.start(engine, yard.spec())
+        with _stopped(pid):
+            assert sandbox.exec("echo on", session="main").stdout == b"on\n"
+            assert sandbox.write("/work/file", b"x" * 300_000) == 0
+            assert sandbox.read("/work/file").size == 300_000
+        sandbox.close()
+
+
+def test_the_agent_finds_no_way_to_the_harness_in_its_own_descriptors(yard: Yard) -> None:
+    sandbox = yard.start()
+    for command in ("ls -l /proc/self/fd", "exec 2>&1; ls -l /proc/1/fd; true"):
+        said = sandbox.exec(command, session="main").stdout.decode()
+        assert "socket:" not in said
+    assert b"socket:" not in sandbox.exec(["/bin/ls", "-l", "/proc/self/fd"]).stdout
+
+
 def test_a_container_whose_first_process_was_killed_is_gone_for_its_caller(yard: Yard) -> None:
     sandbox = yard.start()
     os.kill(sandbox.pid, signal.SIGKILL)
