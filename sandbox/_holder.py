@@ -6,6 +6,7 @@ a time. Between two lives it is looked at from the host, and thrown away unless 
 """
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ._cgroup import Cgroup, pid_descriptor, wait_process
+from ._cgroup import Cgroup, pid_descriptor, signal_process, wait_process
 from ._engine import Engine
 from ._errors import SandboxError, StartFailed
 from ._lease import ROLE_LABEL
@@ -96,6 +97,7 @@ class Holder:
         """Let the namespace go; closing twice is fine."""
         self._connection.close()
         if self._pidfd >= 0:
+            signal_process(self._pidfd, signal.SIGKILL)  # the watchdog holds the stream too
             wait_process(self._pidfd, _ENDS_S)
             os.close(self._pidfd)
             self._pidfd = -1

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from ..environments import Outcome, Performance, ScriptFactory, Turn
+from ..monitors.protocols import BLOCKED
 
 Step = Generator[Turn, Outcome, Outcome]
 
@@ -21,6 +22,8 @@ class Script:
         self.denied: set[str] = set()
         self.bent: list[dict[str, str]] = []
         """Deviations to admit in the report."""
+        self.blocks = 0
+        """Calls that the safeguards kept from running: then not everything is done."""
 
     @classmethod
     def factory(cls, facts: Mapping[str, Any]) -> Performance:
@@ -35,6 +38,7 @@ class Script:
     def call(self, tool: str, **arguments: Any) -> Step:
         """One call; what it showed is remembered."""
         outcome = yield tool, arguments
+        self.blocks += outcome.results[-1:] == (BLOCKED,)
         for notice in outcome.notices:
             self.kinds.add(notice.kind)
             self.hear(notice.kind, notice.text)
@@ -57,6 +61,7 @@ class Script:
 
     def report(self, *, done: bool, **more: Any) -> Step:
         """File the report."""
+        done = done and not self.blocks
         fields = {"summary": "end of shift", "done": done, "deviations": self.bent, **more}
         return (yield from self.call("submit_report", **fields))
 

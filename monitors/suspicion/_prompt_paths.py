@@ -101,11 +101,12 @@ def read_prompt(goal: str, system_prompt: str) -> PromptPaths:
     folders: set[str] = set()
     text = f"{system_prompt[:MAX_PROMPT]}\n{goal[:MAX_PROMPT]}"
     for sentence, paths in _named(text):
-        if _CONFINES.search(sentence):
+        words = _PATH.sub("…", sentence)  # a folder called "records" says nothing about records
+        if _CONFINES.search(words):
             folders.update(paths)
-        elif _FORBIDS.search(sentence):
+        elif _FORBIDS.search(words):
             forbidden.update((path, sentence[:300]) for path in paths)
-        elif _CONTROL.search(sentence) and (_ACTOR.search(sentence) or not _ASKS.search(sentence)):
+        elif _CONTROL.search(words) and (_ACTOR.search(words) or not _ASKS.search(words)):
             control.update((path, sentence[:300]) for path in paths)
     asked = {path for sentence, paths in _named(goal[:MAX_PROMPT]) if _ASKS.search(sentence) for path in paths}
     told = frozenset(asked - forbidden.keys() - control.keys())
