@@ -47,6 +47,12 @@ class Pool:
         self.lives = 0
         """Containers given out so far."""
 
+    @property
+    def ready(self) -> int:
+        """Containers that are up and wait for somebody."""
+        with self._lock:
+            return sum(future.done() for one in self._ready.values() for future in one.coming)
+
     def take(self, spec: ContainerSpec) -> DockerSandbox:
         """A container that is up and not furnished, as ``spec`` wants it but for its name and its labels.
 
