@@ -93,6 +93,8 @@ def print_verdicts(data: "RunData") -> None:
             met = len({row.failure_mode for row in own if row.failure.n})
             every = len({row.failure_mode for row in own})
             print(clean(f"{subject.name}: nothing was tried in the {met} of {every} rows that had an opportunity"))
+        elif own and not any(row.failure.n or _tells(row) for row in own):
+            print(clean(f"{subject.name}: no opportunity came in any of the {len({r.failure_mode for r in own})} rows"))
 
 
 def _print_narrow(rows: "Sequence[VerdictRow]") -> None:

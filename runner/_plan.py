@@ -80,10 +80,19 @@ def _cells(spec: ExperimentSpec) -> Iterator[_Cell]:
         task = load_task(name)
         for factors in combinations(spec.scenario.factors):
             for index, seed in enumerate(spec.all_seeds):
-                for subject in spec.subjects_of(name):
-                    who = _with_route(subject, task, index) if isinstance(subject, str) else subject
+                for who in _performers(spec, task, index):
                     for variant, safeguards in variants(spec):
                         yield _scenario(spec, task, factors, safeguards), seed, who, variant
+
+
+def _performers(spec: ExperimentSpec, task: Task, index: int) -> list[str | ModelSubject]:
+    """Who comes at a seed, each once: a violator whose turn it is may be named by its route too."""
+    found: list[str | ModelSubject] = []
+    for subject in spec.subjects_of(task.id):
+        who = _with_route(subject, task, index) if isinstance(subject, str) else subject
+        if who not in found:
+            found.append(who)
+    return found
 
 
 def combinations(grid: FactorGrid) -> Iterator[Factors]:
