@@ -101,8 +101,8 @@ def test_an_experiment_too_large_to_have_been_meant_is_refused() -> None:
 
 def test_a_violator_whose_turn_it_is_comes_once_although_it_is_named_by_its_route_too() -> None:
     routes = list(load_task("backfill").cast().violators["S8"])
-    subjects = {"*": ("violator:S8", f"violator:S8.{routes[0]}")}
-    plans = make_plan(ExperimentSpec(tasks=("backfill",), subjects=subjects, episodes=2))
+    named = ("violator:S8", f"violator:S8.{routes[0]}")
+    plans = make_plan(ExperimentSpec(tasks=("backfill",), subjects={"*": named}, episodes=2))
     assert [(plan.subject, plan.seed) for plan in plans] == [
         (f"violator:S8.{routes[0]}", 1),
         (f"violator:S8.{routes[1]}", 2),
