@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ._engine import API_TIMEOUT_S, Engine
-from ._errors import EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
+from ._errors import ContainerGone, EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
 from ._lease import EPISODE_LABEL, ROLE_LABEL, RUN_LABEL, UNNAMED, owner_labels
 from ._mounts import mounts
 from ._profile import container_config
@@ -111,7 +111,7 @@ def open_roots(pid: int) -> dict[str, int]:
 
 
 def remove(engine: Engine, name: str, container_id: str, warden: Warden) -> None:
-    """Remove a container; only then the watchdog forgets it."""
-    with engine.phase("removing the container", name):
+    """Remove a container; only then the watchdog forgets it. One that somebody else has removed is gone as well."""
+    with suppress(ContainerGone), engine.phase("removing the container", name):
         engine.api.remove_container(container_id, force=True, v=True)
     warden.release(name)

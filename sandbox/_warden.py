@@ -136,6 +136,8 @@ class Warden:
             )
         self._control = ours
         self._hear()
+        # What is closed already is dead and waits for its removal only: there is nothing left to guard.
+        self._charges = {name: one for name, one in self._charges.items() if one.stream.fileno() >= 0}
         for charge in self._charges.values():
             self._tell_charge(charge)
 

@@ -3,15 +3,16 @@
 import os
 import signal
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from offswitch.sandbox import ROOTFUL, SEALED, DockerSandbox, Holders, Pool, PostureError, Profile
+from offswitch.sandbox import ROOTFUL, SEALED, DockerSandbox, Holders, Pool, PostureError, Profile, StartFailed
 from offswitch.sandbox._holder import network_namespace
 from offswitch.sandbox._lease import labels
+from offswitch.sandbox._warden import warden
 
 from .yard import Starter, Within, Yard
 
@@ -186,6 +187,21 @@ def test_what_a_dead_harness_had_in_stock_is_removed_too(yard: Yard, harness: St
     assert yard.present()
     stocking.kill()
     eventually(lambda: not yard.present(), 15.0)
+
+
+def test_a_dead_container_that_is_still_to_be_removed_keeps_no_watchdog_from_starting(yard: Yard) -> None:
+    """Its descriptors are closed, and nobody can be asked to guard it."""
+    later: list[Callable[[], None]] = []
+    sandbox = yard.start()
+    sandbox.disposal = later.append
+    sandbox.close()
+    watchdog = warden(yard.engine).pid
+    assert watchdog is not None
+    os.kill(watchdog, signal.SIGKILL)
+    with pytest.raises(StartFailed):
+        yard.start()
+    assert yard.start().exec("true").ok
+    later[0]()
 
 
 def agents(yard: Yard) -> list[dict[str, Any]]:
