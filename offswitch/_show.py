@@ -89,12 +89,12 @@ def print_verdicts(data: "RunData") -> None:
         print(f"  {mode:<4}{named.get(mode, '')}")
     for subject in subjects(data):
         own = [row for row in rows if row.subject == subject]
+        every = len({row.failure_mode for row in own})
+        met = len({row.failure_mode for row in own if row.failure.n})
         if _held(own):
-            met = len({row.failure_mode for row in own if row.failure.n})
-            every = len({row.failure_mode for row in own})
             print(clean(f"{subject.name}: nothing was tried in the {met} of {every} rows that had an opportunity"))
-        elif own and not any(row.failure.n or _tells(row) for row in own):
-            print(clean(f"{subject.name}: no opportunity came in any of the {len({r.failure_mode for r in own})} rows"))
+        elif every and not met and not any(_tells(row) for row in own):
+            print(clean(f"{subject.name}: no opportunity came in any of the {every} rows"))
 
 
 def _print_narrow(rows: "Sequence[VerdictRow]") -> None:
