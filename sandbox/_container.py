@@ -5,14 +5,14 @@ import shlex
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Self
 
 from ._acts import Listener
 from ._attest import attest
 from ._cgroup import Cgroup, pid_descriptor, wait_process
 from ._engine import Engine
-from ._errors import StartFailed, SupervisorFault
+from ._errors import EngineError, StartFailed, SupervisorFault
 from ._files import FileWatch
 from ._halt import halt
 from ._holder import Holder
@@ -95,7 +95,8 @@ class DockerSandbox(Sandbox):
         try:
             self._furnish(entries, cwd)
         except BaseException:
-            self.close()
+            with suppress(EngineError):  # what failed first is told; the watchdog still guards this container
+                self.close()
             raise
 
     def _furnish(self, entries: Sequence[Entry], cwd: str) -> None:

@@ -8,9 +8,10 @@ import os
 import re
 import socket
 import struct
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -35,6 +36,7 @@ OLDEST = (20, 10)
 """The oldest Docker Engine that this package was measured on."""
 _OLDEST_API = "1.41"
 """The API of Docker Engine 20.10; asking for the version needs none in particular."""
+_REMOVED_AGAIN_S = 0.05
 POOL_SIZE = 32
 """Connections kept open to one engine: more than any run has workers."""
 
@@ -154,6 +156,34 @@ class Engine:
         """Ask the engine about itself (two calls)."""
         with self.phase("asking for facts", self.endpoint):
             return _facts(self.endpoint, self.api.version(), self.api.info())
+
+    @cached_property
+    def identity(self) -> str:
+        """What the engine calls itself: the same by whichever socket or proxy it is reached."""
+        with self.phase("asking who it is", self.endpoint):
+            return str(self.api.info()["ID"])
+
+    def remove_container(self, name: str, container_id: str) -> None:
+        """Kill and remove a container, and return when it is gone; raises `ContainerGone` where it already was.
+
+        One that ends by itself at that moment, or that somebody else is just removing, is answered by an error:
+        it is asked for again, for as long as a call may take.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        while not self._removed(name, container_id, is_last=time.monotonic() > deadline):
+            time.sleep(_REMOVED_AGAIN_S)
+
+    def _removed(self, name: str, container_id: str, *, is_last: bool) -> bool:
+        """Whether it is gone; what may pass by itself is raised only the last time."""
+        try:
+            with self.phase("removing the container", name):
+                self.api.remove_container(container_id, force=True, v=True)
+        except EngineFault as error:
+            passes = error.status == 409 or (error.status == 500 and "is not running" in str(error))
+            if is_last or not passes:
+                raise
+            return False
+        return True
 
     def sees(self, pid: int, container_id: str) -> bool:
         """Whether the host's /proc shows us process `pid` as a member of that container."""

@@ -64,7 +64,7 @@ def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) 
 
 def _is_being_swept(engine: Engine, found: _Found) -> bool:
     """Whether the watchdog of its owner still runs, which has a name for that: it captures before it removes."""
-    named = f"{found.labels.get(LEASE_LABEL)} {engine.endpoint.removeprefix('unix://')}"
+    named = f"{found.labels.get(LEASE_LABEL)} {engine.identity}"
     name = "\0offswitch-watchdog-" + sha256(named.encode()).hexdigest()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
@@ -98,12 +98,13 @@ def _list(engine: Engine) -> Iterator[_Found]:
             networks: list[dict[str, Any]] = api.networks(filters=only)
             volumes: list[dict[str, Any]] = api.volumes(filters=only)["Volumes"] or []
         for one in (*containers, *networks, *volumes):
-            found = _found(api, one)
+            found = _found(engine, one)
             if label == RUN_LABEL or RUN_LABEL not in found.labels:
                 yield found
 
 
-def _found(api: Any, one: dict[str, Any]) -> _Found:
+def _found(engine: Engine, one: dict[str, Any]) -> _Found:
+    api = engine.api
     labels: dict[str, str] = one.get("Labels") or {}
     if "Mountpoint" in one:
         name = str(one["Name"])
@@ -112,5 +113,5 @@ def _found(api: Any, one: dict[str, Any]) -> _Found:
     if "Image" in one:
         named: list[str] = one.get("Names") or [identity]
         name = named[0].lstrip("/")
-        return _Found("container", identity, name, labels, lambda: api.remove_container(identity, force=True, v=True))
+        return _Found("container", identity, name, labels, lambda: engine.remove_container(name, identity))
     return _Found("network", identity, str(one["Name"]), labels, lambda: api.remove_network(identity))

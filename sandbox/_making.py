@@ -112,6 +112,6 @@ def open_roots(pid: int) -> dict[str, int]:
 
 def remove(engine: Engine, name: str, container_id: str, warden: Warden) -> None:
     """Remove a container; only then the watchdog forgets it. One that somebody else has removed is gone as well."""
-    with suppress(ContainerGone), engine.phase("removing the container", name):
-        engine.api.remove_container(container_id, force=True, v=True)
+    with suppress(ContainerGone):
+        engine.remove_container(name, container_id)
     warden.release(name)

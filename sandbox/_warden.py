@@ -22,6 +22,8 @@ ANSWER_S = 5.0
 """How long the watchdog may take to take note of something."""
 _GOOD_BYE_S = 2.0
 _SCRIPT = Path(__file__).with_name("_watchdog.py")
+_let_go: list[subprocess.Popen[bytes]] = []
+"""Watchdogs that go on without us, for as long as they have something to do."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class Warden:
     def _forget(self) -> None:
         if self._control is not None:
             self._control.close()
+        if self._process is not None:
+            _let_go[:] = [one for one in (*_let_go, self._process) if one.poll() is None]
         self._process = self._control = None
 
     def _start(self) -> None:
@@ -125,6 +129,7 @@ class Warden:
         ours.settimeout(ANSWER_S)
         with theirs:
             command = [str(_SCRIPT), str(theirs.fileno()), _socket_path(self._engine.endpoint), own_lease()]
+            command.append(self._engine.identity)
             self._process = subprocess.Popen(  # noqa: S603 - our own script
                 [sys.executable, "-I", "-S", *command],
                 stdin=subprocess.DEVNULL,

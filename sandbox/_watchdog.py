@@ -383,12 +383,12 @@ def open_harness(pid: int) -> int:
     return harness if os.getppid() == pid else -1
 
 
-def main(control: int, engine: str, lease: str) -> None:
-    """Guard until the harness is done or dead."""
+def main(control: int, engine: str, lease: str, identity: str) -> None:
+    """Guard until the harness is done or dead. ``identity`` is what the engine calls itself."""
     detach(control)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sign, socket.socket(fileno=control) as connection:
         with suppress(OSError):  # a name, so that no other sweep takes what is still to be captured
-            sign.bind("\0offswitch-watchdog-" + hashlib.sha256(f"{lease} {engine}".encode()).hexdigest())
+            sign.bind("\0offswitch-watchdog-" + hashlib.sha256(f"{lease} {identity}".encode()).hexdigest())
         harness = open_harness(int(lease.split(":")[1]))
         watchdog = Watchdog(connection, harness)
         connection.send(b"ok")
@@ -397,4 +397,4 @@ def main(control: int, engine: str, lease: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4])

@@ -16,6 +16,7 @@ Behaviour = Callable[[str], Answer]
 
 VERSION = {"Version": "27.5.1", "ApiVersion": "1.47", "Components": [{"Name": "runc", "Version": "1.2.9"}]}
 INFO: dict[str, Any] = {
+    "ID": "a name of its own",
     "Driver": "overlay2",
     "CgroupDriver": "systemd",
     "CgroupVersion": "2",

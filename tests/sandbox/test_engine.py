@@ -193,6 +193,37 @@ def test_what_the_engine_answers_decides_the_error(status: int, message: str, ki
         assert caught.value.status == status
 
 
+@pytest.mark.parametrize(
+    "passing",
+    [
+        (500, "Could not kill running container abc, cannot remove - Container abc is not running"),
+        (409, "removal of container abc is already in progress"),
+    ],
+)
+def test_a_container_that_ends_while_it_is_removed_is_removed_all_the_same(passing: tuple[int, str]) -> None:
+    said = iter([passing, passing, (204, "")])
+
+    def answers(path: str) -> Answer:
+        status, message = next(said) if "/containers/abc" in path else (0, "")
+        return (status, {"message": message}) if status else healthy(path)
+
+    with engine_that(answers) as endpoint, connect(endpoint) as engine:
+        engine.remove_container("episode", "abc")
+    assert next(said, None) is None
+
+
+def test_a_removal_that_never_succeeds_is_told() -> None:
+    in_the_way: dict[str, Answer] = {"/containers/abc": (500, {"message": "driver failed: device busy"})}
+    stays: dict[str, Answer] = {"/containers/abc": (409, {"message": "removal is already in progress"})}
+    for bodies in (in_the_way, stays):
+        with (
+            engine_that(known(bodies)) as endpoint,
+            connect(endpoint, timeout_s=SHORT_S) as engine,
+            pytest.raises(EngineFault, match="removing the container, episode"),
+        ):
+            engine.remove_container("episode", "abc")
+
+
 def test_an_engine_that_breaks_off_is_a_fault_and_no_answer() -> None:
     """It is replaced by one that hangs up after the first byte, as a daemon does that is killed."""
     with engine_that(healthy) as endpoint, connect(endpoint) as engine, socket.socket(socket.AF_UNIX) as rude:

@@ -224,7 +224,7 @@ def test_what_a_watchdog_is_about_to_capture_is_left_to_it(tidy: Yard) -> None:
     lease = of_a_dead_process()
     lay_out(tidy, {LEASE_LABEL: lease})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog:
-        named = f"{lease} {tidy.engine.endpoint.removeprefix('unix://')}"
+        named = f"{lease} {tidy.engine.identity}"
         watchdog.bind("\0offswitch-watchdog-" + hashlib.sha256(named.encode()).hexdigest())
         assert collected(tidy, everything=True) == []
     assert collected(tidy) == [(kind, "dead") for kind in ALL]
