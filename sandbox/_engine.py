@@ -163,23 +163,25 @@ class Engine:
         with self.phase("asking who it is", self.endpoint):
             return str(self.api.info()["ID"])
 
-    def remove_container(self, name: str, container_id: str) -> None:
+    def remove_container(self, name: str, container_id: str, *, wait_for_others: bool = True) -> None:
         """Kill and remove a container, and return when it is gone; raises `ContainerGone` where it already was.
 
         One that ends by itself at that moment, or that somebody else is just removing, is answered by an error:
-        it is asked for again, for as long as a call may take.
+        it is asked for again, for as long as a call may take. Without ``wait_for_others`` the second is an
+        `EngineFault` at once.
         """
         deadline = time.monotonic() + self._timeout_s
-        while not self._removed(name, container_id, is_last=time.monotonic() > deadline):
+        while not self._removed(name, container_id, wait_for_others, is_last=time.monotonic() > deadline):
             time.sleep(_REMOVED_AGAIN_S)
 
-    def _removed(self, name: str, container_id: str, *, is_last: bool) -> bool:
+    def _removed(self, name: str, container_id: str, wait_for_others: bool, *, is_last: bool) -> bool:
         """Whether it is gone; what may pass by itself is raised only the last time."""
         try:
             with self.phase("removing the container", name):
                 self.api.remove_container(container_id, force=True, v=True)
-        except EngineFault as error:
-            passes = error.status == 409 or (error.status == 500 and "is not running" in str(error))
+        except (ContainerGone, EngineFault) as error:
+            ends = "is not running" in str(error)  # the container is dead, and the engine has it still
+            passes = ends or (wait_for_others and isinstance(error, EngineFault) and error.status == 409)
             if is_last or not passes:
                 raise
             return False

@@ -113,5 +113,7 @@ def _found(engine: Engine, one: dict[str, Any]) -> _Found:
     if "Image" in one:
         named: list[str] = one.get("Names") or [identity]
         name = named[0].lstrip("/")
-        return _Found("container", identity, name, labels, lambda: engine.remove_container(name, identity))
+        return _Found(
+            "container", identity, name, labels, lambda: engine.remove_container(name, identity, wait_for_others=False)
+        )
     return _Found("network", identity, str(one["Name"]), labels, lambda: api.remove_network(identity))

@@ -197,6 +197,7 @@ def test_what_the_engine_answers_decides_the_error(status: int, message: str, ki
     "passing",
     [
         (500, "Could not kill running container abc, cannot remove - Container abc is not running"),
+        (409, "Could not kill running container abc, cannot remove - Container abc is not running"),
         (409, "removal of container abc is already in progress"),
     ],
 )
