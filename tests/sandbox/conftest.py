@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.sandbox import ROOTFUL, SEALED, DockerSandbox, Engine, build_supervisor, connect, ensure_image
+from offswitch.sandbox import ROOTFUL, SEALED, DockerSandbox, Engine, _warden, build_supervisor, connect, ensure_image
 
 from .yard import Harness, Starter, Within, Yard
 
@@ -65,6 +65,17 @@ def either(request: pytest.FixtureRequest) -> DockerSandbox:
     """Both profiles, one after the other."""
     found: DockerSandbox = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def own_watchdog(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """A watchdog for the containers of one test, which may harm it. To be used before the yard.
+
+    Without it, what other tests of the same process keep alive, such as a holder of a network, has the same one.
+    """
+    monkeypatch.setattr(_warden, "_wardens", {})
+    yield
+    _warden.warden(engine).close()
 
 
 @pytest.fixture

@@ -189,6 +189,7 @@ def test_what_a_dead_harness_had_in_stock_is_removed_too(yard: Yard, harness: St
     eventually(lambda: not yard.present(), 15.0)
 
 
+@pytest.mark.usefixtures("own_watchdog")
 def test_a_dead_container_that_is_still_to_be_removed_keeps_no_watchdog_from_starting(yard: Yard) -> None:
     """Its descriptors are closed, and nobody can be asked to guard it."""
     later: list[Callable[[], None]] = []

@@ -265,6 +265,7 @@ def test_the_watchdog_holds_nothing_of_the_harness(harness: Starter) -> None:
     assert (process / "cwd").readlink() == Path("/")
 
 
+@pytest.mark.usefixtures("own_watchdog")
 def test_the_next_start_says_that_the_watchdog_died_and_the_one_after_has_another(yard: Yard) -> None:
     first = yard.start()
     guardian = warden(yard.engine)
@@ -283,6 +284,7 @@ def test_the_next_start_says_that_the_watchdog_died_and_the_one_after_has_anothe
     second.close()
 
 
+@pytest.mark.usefixtures("own_watchdog")
 def test_a_watchdog_that_does_not_answer_is_an_error_and_is_replaced(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
