@@ -167,8 +167,8 @@ class Engine:
         """Kill and remove a container, and return when it is gone; raises `ContainerGone` where it already was.
 
         One that ends by itself at that moment, or that somebody else is just removing, is answered by an error:
-        it is asked for again, for as long as a call may take. Without ``wait_for_others`` the second is an
-        `EngineFault` at once.
+        it is asked for again, for as long as a call may take, and what the engine has then still is an `EngineFault`.
+        Without ``wait_for_others`` the second counts as gone at once.
         """
         deadline = time.monotonic() + self._timeout_s
         while not self._removed(name, container_id, wait_for_others, is_last=time.monotonic() > deadline):
@@ -179,10 +179,12 @@ class Engine:
         try:
             with self.phase("removing the container", name):
                 self.api.remove_container(container_id, force=True, v=True)
-        except (ContainerGone, EngineFault) as error:
-            ends = "is not running" in str(error)  # the container is dead, and the engine has it still
-            passes = ends or (wait_for_others and isinstance(error, EngineFault) and error.status == 409)
-            if is_last or not passes:
+        except EngineFault as error:
+            ends = "is not running" in error.cause
+            others = error.status == 409 and not ends
+            if others and not wait_for_others:
+                raise ContainerGone(error.phase, error.subject, error.cause) from error
+            if is_last or not (ends or others):
                 raise
             return False
         return True
@@ -314,7 +316,9 @@ def _from_answer(error: Any, phase: str, subject: str) -> SandboxError:
     missing = text.lower() if status == 404 and "page not found" not in text else ""
     if "image" in missing:
         return ImageError(phase, subject, text)
-    if "container" in missing or (status == 409 and "is not running" in text):
+    # What cannot be removed is there, also where it does not run any more.
+    ended = status == 409 and "is not running" in text and "cannot remove" not in text
+    if "container" in missing or ended:
         return ContainerGone(phase, subject, text)
     fault = EngineFault(phase, subject, f"the engine answered {status}: {text}")
     fault.status = status

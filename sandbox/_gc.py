@@ -3,16 +3,13 @@
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Literal
 
 from ..records import Model
 from ._engine import Engine
 from ._errors import ContainerGone, EngineFault, SandboxError
 from ._lease import LEASE_LABEL, RUN_LABEL, OwnerState, owner_state
-
-_GONE = {"container": (404, 409), "volume": (404,), "network": (404,)}
-"""Statuses of an object that somebody else has removed, or is just removing."""
+from ._watchdog import sign_name
 
 Kind = Literal["container", "volume", "network"]
 
@@ -64,11 +61,9 @@ def collect(engine: Engine, *, everything: bool = False, dry_run: bool = False) 
 
 def _is_being_swept(engine: Engine, found: _Found) -> bool:
     """Whether the watchdog of its owner still runs, which has a name for that: it captures before it removes."""
-    named = f"{found.labels.get(LEASE_LABEL)} {engine.identity}"
-    name = "\0offswitch-watchdog-" + sha256(named.encode()).hexdigest()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(name)
+            probe.bind(sign_name(str(found.labels.get(LEASE_LABEL)), engine.identity))
         except OSError:
             return True
     return False
@@ -82,7 +77,7 @@ def _removed(engine: Engine, found: _Found) -> bool:
     except ContainerGone:
         return False
     except EngineFault as error:
-        if error.status in _GONE[found.kind]:
+        if error.status == 404:
             return False
         raise
     return True

@@ -128,10 +128,9 @@ class Warden:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(ANSWER_S)
         with theirs:
-            command = [str(_SCRIPT), str(theirs.fileno()), _socket_path(self._engine.endpoint), own_lease()]
-            command.append(self._engine.identity)
+            where = (_socket_path(self._engine.endpoint), own_lease(), self._engine.identity)
             self._process = subprocess.Popen(  # noqa: S603 - our own script
-                [sys.executable, "-I", "-S", *command],
+                [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno()), *where],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -174,6 +174,7 @@ def test_a_longer_wait_can_be_asked_for_without_a_second_negotiation() -> None:
         (400, "bad parameter", EngineFault),
         (404, "No such container: abc", ContainerGone),
         (409, "Container abc is not running", ContainerGone),
+        (409, "cannot remove container abc: could not kill: container abc is not running", EngineFault),
         (404, "No such image: abc", ImageError),
         (404, "page not found: /images/containers", EngineFault),
     ],
@@ -213,10 +214,17 @@ def test_a_container_that_ends_while_it_is_removed_is_removed_all_the_same(passi
     assert next(said, None) is None
 
 
+def test_a_removal_by_somebody_else_is_not_waited_for_where_nobody_needs_it() -> None:
+    bodies: dict[str, Answer] = {"/containers/abc": (409, {"message": "removal is already in progress"})}
+    with engine_that(known(bodies)) as endpoint, connect(endpoint) as engine, pytest.raises(ContainerGone):
+        engine.remove_container("episode", "abc", wait_for_others=False)
+
+
 def test_a_removal_that_never_succeeds_is_told() -> None:
     in_the_way: dict[str, Answer] = {"/containers/abc": (500, {"message": "driver failed: device busy"})}
     stays: dict[str, Answer] = {"/containers/abc": (409, {"message": "removal is already in progress"})}
-    for bodies in (in_the_way, stays):
+    dead: dict[str, Answer] = {"/containers/abc": (409, {"message": "cannot remove - Container abc is not running"})}
+    for bodies in (in_the_way, stays, dead):
         with (
             engine_that(known(bodies)) as endpoint,
             connect(endpoint, timeout_s=SHORT_S) as engine,
