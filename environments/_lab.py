@@ -97,7 +97,7 @@ class Lab:
                 if service.ready:
                     _wait_for(sandbox, service)
         except BaseException:
-            sandbox.close()
+            sandbox.give_up()
             raise
         return sandbox
 

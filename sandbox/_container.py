@@ -83,7 +83,7 @@ class DockerSandbox(Sandbox):
         try:
             sandbox._come_up()
         except BaseException:
-            sandbox.close()
+            sandbox.give_up()
             raise
         return sandbox
 
@@ -95,8 +95,7 @@ class DockerSandbox(Sandbox):
         try:
             self._furnish(entries, cwd)
         except BaseException:
-            with suppress(EngineError):  # what failed first is told; the watchdog still guards this container
-                self.close()
+            self.give_up()
             raise
 
     def _furnish(self, entries: Sequence[Entry], cwd: str) -> None:
@@ -327,6 +326,11 @@ class DockerSandbox(Sandbox):
             state: dict[str, Any] = self._engine.api.inspect_container(self.id)["State"]
         names = ("Status", "ExitCode", "OOMKilled", "Error", "StartedAt", "FinishedAt")
         return {name: state.get(name) for name in names}
+
+    def give_up(self) -> None:
+        """Close after a failure, which is what is told: where removing fails too, the watchdog still guards it."""
+        with suppress(EngineError):
+            self.close()
 
     def close(self) -> None:
         if self._closed:

@@ -18,7 +18,9 @@ from offswitch.sandbox import (
     Cgroup,
     ContainerGone,
     DockerSandbox,
+    Engine,
     EngineFault,
+    Entry,
     ImageError,
     Place,
     SandboxError,
@@ -26,6 +28,7 @@ from offswitch.sandbox import (
     connect,
 )
 from offswitch.sandbox._lease import LEASE_LABEL, own_lease
+from offswitch.sandbox._making import remove
 from offswitch.sandbox._warden import warden
 
 from .yard import Within, Yard, proxy
@@ -106,6 +109,26 @@ def test_a_start_that_fails_leaves_nothing(yard: Yard, change: dict[str, Any], e
     assert yard.present() == []
     assert _held(yard)[0] <= before[0] + 2, "the connection to the engine and to the watchdog may be new"
     assert not Path("/nonexistent").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "entries"),
+    [({"supervisor": Path("/bin/true")}, []), ({}, [Entry("/proc/of-its-own", data=b"x")])],
+    ids=["its program", "its world"],
+)
+def test_a_start_that_fails_tells_its_own_cause_where_the_removal_fails_too(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], entries: list[Entry]
+) -> None:
+    def busy(_: Engine, name: str, container_id: str) -> None:
+        raise EngineFault("removing the container", name, f"{container_id} is busy")
+
+    spec = yard.spec(**change)
+    monkeypatch.setattr(Engine, "remove_container", busy)
+    with pytest.raises(StartFailed, match=spec.name):
+        DockerSandbox.start(yard.engine, spec, entries)
+    monkeypatch.undo()
+    (left,) = yard.present()
+    remove(yard.engine, spec.name, left["Id"], warden(yard.engine))
 
 
 def test_two_containers_do_not_see_each_other(yard: Yard) -> None:
