@@ -39,8 +39,7 @@ def look_at_throwaway(engine: Engine, image: str) -> list[Check]:
             pid: int = engine.api.inspect_container(made["Id"])["State"]["Pid"]
         return _look(engine, made["Id"], pid)
     finally:
-        with engine.phase("removing a throwaway container", made["Id"][:12]):
-            engine.api.remove_container(made["Id"], force=True, v=True)
+        engine.remove_container(made["Id"][:12], made["Id"])
 
 
 def _look(engine: Engine, container: str, pid: int) -> list[Check]:
