@@ -8,8 +8,7 @@ from typing import Any, Literal
 from ..records import Model
 from ._engine import Engine
 from ._errors import ContainerGone, EngineFault, SandboxError
-from ._lease import LEASE_LABEL, RUN_LABEL, OwnerState, owner_state
-from ._watchdog import sign_name
+from ._lease import LEASE_LABEL, RUN_LABEL, OwnerState, owner_state, watchdog_name
 
 Kind = Literal["container", "volume", "network"]
 
@@ -63,7 +62,7 @@ def _is_being_swept(engine: Engine, found: _Found) -> bool:
     """Whether the watchdog of its owner still runs, which has a name for that: it captures before it removes."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(sign_name(str(found.labels.get(LEASE_LABEL)), engine.identity))
+            probe.bind(f"\0{watchdog_name(str(found.labels.get(LEASE_LABEL)), engine.identity)}")
         except OSError:
             return True
     return False

@@ -13,6 +13,7 @@ Every object that we make carries these labels::
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +56,11 @@ def lease_is_held(lease: str | None) -> bool:
     """Whether the process that a lease names still lives; False for a lease that is missing or unreadable."""
     parsed = _parsed(lease)
     return parsed is not None and parsed[0] == _boot() and _started(parsed[1]) == parsed[2]
+
+
+def watchdog_name(lease: str, engine: str) -> str:
+    """The abstract socket that the watchdog of a lease holds on an engine, which is given as it calls itself."""
+    return f"offswitch-watchdog-{sha256(f'{lease} {engine}'.encode()).hexdigest()}"
 
 
 def owner_state(found: Mapping[str, str], *, here: bool = True) -> OwnerState:

@@ -16,7 +16,7 @@ from typing import Any
 from ._engine import Engine
 from ._errors import SandboxError, StartFailed
 from ._gc import collect
-from ._lease import own_lease
+from ._lease import own_lease, watchdog_name
 
 ANSWER_S = 5.0
 """How long the watchdog may take to take note of something."""
@@ -128,7 +128,8 @@ class Warden:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(ANSWER_S)
         with theirs:
-            where = (_socket_path(self._engine.endpoint), own_lease(), self._engine.identity)
+            lease = own_lease()
+            where = (_socket_path(self._engine.endpoint), lease, watchdog_name(lease, self._engine.identity))
             self._process = subprocess.Popen(  # noqa: S603 - our own script
                 [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno()), *where],
                 stdin=subprocess.DEVNULL,

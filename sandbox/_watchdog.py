@@ -383,17 +383,12 @@ def open_harness(pid: int) -> int:
     return harness if os.getppid() == pid else -1
 
 
-def sign_name(lease: str, identity: str) -> str:
-    """The abstract socket that says who still looks after the containers of a lease on an engine."""
-    return "\0offswitch-watchdog-" + hashlib.sha256(f"{lease} {identity}".encode()).hexdigest()
-
-
-def main(control: int, engine: str, lease: str, identity: str) -> None:
-    """Guard until the harness is done or dead. ``identity`` is what the engine calls itself."""
+def main(control: int, engine: str, lease: str, name: str) -> None:
+    """Guard until the harness is done or dead. ``name``: under which it is known who still looks after the lease."""
     detach(control)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sign, socket.socket(fileno=control) as connection:
         with suppress(OSError):  # a name, so that no other sweep takes what is still to be captured
-            sign.bind(sign_name(lease, identity))
+            sign.bind(f"\0{name}")
         harness = open_harness(int(lease.split(":")[1]))
         watchdog = Watchdog(connection, harness)
         connection.send(b"ok")
