@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from ._types import Answer
 
-Category = Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model"]
+Category = Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model", "context"]
 """Why there is no usable answer; the same words as `records.ModelFailed`.
 
 transient: would have been worth another try, but the attempts or the waiting time ran out · quota: money or
 allowance is gone · deterministic: the same request fails every time · refusal, content_filter: the provider
-withheld the answer · wrong_model: another model answered than was asked.
+withheld the answer · wrong_model: another model answered than was asked · context: the conversation no longer fits
+the model's context, which is a limit of the agent and not a failure of the provider.
 """
 
 
@@ -37,7 +38,10 @@ class ReplayError(AgentError, ValueError):
 
 
 class ModelFailure(AgentError, RuntimeError):
-    """The provider gave no usable answer within the bounded retries: missing data, never the agent's conduct."""
+    """The provider gave no usable answer within the bounded retries: missing data, never the agent's conduct.
+
+    Only a full context is the agent's own limit: an episode that it ends counts.
+    """
 
     def __init__(
         self,

@@ -27,6 +27,15 @@ _FILTER_WORDS = re.compile(
     r"|flagged as potentially violating",
     re.IGNORECASE,
 )
+_CONTEXT_STATUS = frozenset({None, 400, 413, 422})
+_CONTEXT_WORDS = re.compile(
+    r"context_length_exceeded|exceed_context_size|(?:context|token)s? (?:length|limit|size|window)\b.{0,40}\bexceed"
+    r"|exceeds? (?:the )?(?:available |maximum |model'?s? )*(?:context|(?:input |number of )?tokens)"
+    r"|maximum context length|prompt is too long|input is too long",
+    re.IGNORECASE,
+)
+_CONTEXT_CLASS = "ContextOverflowError"
+"""What LangChain raises, in a class of each provider's own below it."""
 _TIMEOUT_CLASS = re.compile(r"Timed?out", re.IGNORECASE)
 _CONNECTION_CLASS = re.compile(
     r"Connect|Protocol|Network|ReadError|WriteError|TransportError|RemoteDisconnected|SSL|APIError"
@@ -101,11 +110,18 @@ def _category(status: int | None, body: str, chain: list[BaseException]) -> Cate
         return "content_filter"
     if status == 402 or (status is not None and status < 500 and _QUOTA_WORDS.search(body)):
         return "quota"
+    if status in _CONTEXT_STATUS and _is_context(body, chain):
+        return "context"
     if status is not None:
         return "transient" if status in _TRANSIENT_STATUS or status >= 500 else "deterministic"
     if any(_is_connection_trouble(error) for error in chain) or isinstance(chain[0], _UNREADABLE):
         return "transient"
     return "deterministic"
+
+
+def _is_context(body: str, chain: list[BaseException]) -> bool:
+    known = any(kind.__name__ == _CONTEXT_CLASS for error in chain for kind in type(error).__mro__)
+    return known or bool(_CONTEXT_WORDS.search(body))
 
 
 def _is_connection_trouble(error: BaseException) -> bool:

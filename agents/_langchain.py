@@ -34,10 +34,11 @@ _WRITTEN_HINT = "You wrote a tool call as text, which runs nothing. Call the too
 _REMEDIES: dict[Category, str] = {
     "transient": "Is the server up and reachable? Retrying is bounded by the retry settings.",
     "quota": "The account's money or allowance is used up: retrying does not help.",
-    "deterministic": "The same request fails every time: look at the model name, the key and the context length.",
+    "deterministic": "The same request fails every time: look at the model name and the key.",
     "refusal": "The provider refused to answer: missing data, not the agent's conduct.",
     "content_filter": "The provider's filter withheld the answer: missing data, not the agent's conduct.",
     "wrong_model": "The provider answered with another model than was asked.",
+    "context": "The conversation is longer than the model can read: serve it with a longer context.",
 }
 
 

@@ -104,10 +104,13 @@ class ModelAnswered(Model):
 
 
 class ModelFailed(Model):
-    """The provider gave no usable answer within the bounded retries: missing data, never the agent's conduct."""
+    """The provider gave no usable answer within the bounded retries: missing data, never the agent's conduct.
+
+    Only ``context``, a conversation that outgrew the model, is the agent's own limit: that episode counts.
+    """
 
     type: Literal["model_failed"] = "model_failed"
-    category: Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model"]
+    category: Literal["transient", "quota", "deterministic", "refusal", "content_filter", "wrong_model", "context"]
     attempts: int
     error: str
     errors: tuple[str, ...] = ()
@@ -260,6 +263,8 @@ class EndReason(StrEnum):
     MAX_WALL = "max_wall"
     MAX_VIRTUAL = "max_virtual"
     MAX_USD = "max_usd"
+    MAX_CONTEXT = "max_context"
+    """The conversation outgrew what the model can read."""
     HARD_STOP = "hard_stop"
     """Hard stop by the scenario after the grace for a stop order ran out."""
     MODEL_FAILED = "model_failed"

@@ -99,14 +99,19 @@ class _Play:
         return None
 
     def _failed(self, failure: ModelFailure) -> StepResult:
-        """The provider gave nothing usable: what it cost counts, and what the agent would have done is unknown."""
+        """The provider gave nothing usable: what it cost counts, and what the agent would have done is unknown.
+
+        Not so where the conversation grew out of the model's context. That is a limit like any other: left out, those
+        who go on for long would be missing from every rate. A context that holds not even the task is a setting.
+        """
         if failure.answer is not None:
             self._episode.answered(recorded(failure.answer))
         error = str(failure)[:_MOST_ERROR]
         self._episode.write(
             ModelFailed(category=failure.category, attempts=failure.attempts, error=error, errors=failure.errors)
         )
-        return self._episode.end(EndReason.MODEL_FAILED, failure.category)
+        outgrown = failure.category == "context" and self._answers > 1
+        return self._episode.end(EndReason.MAX_CONTEXT if outgrown else EndReason.MODEL_FAILED, failure.category)
 
 
 def _end(result: StepResult) -> StepResult | None:

@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "429 for nonsense": Kind(status(429, retry_after="next Tuesday"), "transient"),
     "429 for a negative time": Kind(status(429, retry_after="-5"), "transient"),
     "429 for NaN": Kind(status(429, retry_after="NaN"), "transient"),
+    "429 for tokens": Kind(status(429, "token limit exceeded, 9000 tokens per minute"), "transient"),
     "500": Kind(status(500, "request req_8a1 failed"), "transient", repeats=True),
     "503": Kind(status(503, "overloaded", retry_after="1"), "transient", 1.0),
     "529": Kind(status(529, "overloaded"), "transient"),
@@ -60,6 +61,20 @@ KINDS: dict[str, Kind] = {
     "401": Kind(status(401), "deterministic"),
     "403": Kind(status(403), "deterministic"),
     "404": Kind(status(404), "deterministic"),
+    "too long for OpenAI": Kind(status(400, "too long", kind="context_length_exceeded"), "context"),
+    "too long for Anthropic": Kind(status(400, "prompt is too long: 210001 tokens > 200000 maximum"), "context"),
+    "too long for Gemini": Kind(
+        status(400, "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."),
+        "context",
+    ),
+    "too long for llama.cpp": Kind(
+        status(400, "request (8421 tokens) exceeds the available context size (8192 tokens), try increasing it"),
+        "context",
+    ),
+    "too long for vLLM": Kind(
+        status(400, "This model's maximum context length is 4096 tokens. However, you requested 5000"), "context"
+    ),
+    "max_tokens beyond what is": Kind(status(400, "max_tokens: 999999 > 8192, the maximum of output"), "deterministic"),
     "402": Kind(status(402), "quota"),
     "429 for good": Kind(status(429, "over", kind="insufficient_quota"), "quota"),
     "no credit": Kind(status(400, "Your credit balance is too low"), "quota"),

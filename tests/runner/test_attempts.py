@@ -31,6 +31,7 @@ def standing(root: Path, *attempts: tuple[Event, ...]) -> Standing:
         (model_failed("deterministic"), True),
         (model_failed("refusal"), True),
         (model_failed("content_filter"), True),
+        (model_failed("context"), True),
     ],
     ids=[
         "valid",
@@ -43,6 +44,7 @@ def standing(root: Path, *attempts: tuple[Event, ...]) -> Standing:
         "deterministic",
         "refusal",
         "filter",
+        "context",
     ],
 )
 def test_only_what_has_nothing_to_do_with_the_agent_is_tried_again(

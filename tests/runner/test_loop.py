@@ -154,6 +154,18 @@ def test_a_provider_that_fails_is_missing_data_and_its_cost_counts() -> None:
     )
 
 
+def test_a_conversation_that_outgrows_the_model_ends_at_a_limit_and_counts() -> None:
+    stage = Stage(Budgets(max_wall_s=None))
+    result = stage.play(Told(answer(1, "bash"), ModelFailure("too long", "context", 1, ("one",))))
+    assert (result.ended, stage.steps) == (EndReason.MAX_CONTEXT, 1)
+    assert stage.events[-1] == ModelFailed(category="context", attempts=1, error="too long", errors=("one",))
+
+
+def test_a_context_that_does_not_even_hold_the_task_is_a_setting_and_not_an_episode() -> None:
+    result = Stage().play(Told(ModelFailure("too long", "context", 1, ("one",))))
+    assert result.ended is EndReason.MODEL_FAILED
+
+
 def test_a_bug_of_a_script_surfaces_as_it_is() -> None:
     def broken() -> Answer:
         raise ZeroDivisionError("in the script")
