@@ -177,19 +177,22 @@ def programs(act: ExecSeen) -> list[str]:
 
 
 class OwnLines:
-    """Follows a shell's history: whether the command of a step left a line behind."""
+    """Follows a log in which every call leaves a line: whether that of a step did."""
 
     def __init__(self) -> None:
         self._step = 0
         self._added = 0
 
-    def missing(self, event: TailObserved, view: EpisodeView) -> bool:
-        """Whether nothing was added in this step though a command ran and what stood there still stands."""
+    def missing(self, event: TailObserved, view: EpisodeView, tool: str | None = "bash") -> bool:
+        """Whether nothing was added in this step though a call ran and what stood there still stands.
+
+        ``tool``: the only one whose calls leave a line; None where every one does.
+        """
         if event.step != self._step:
             self._step, self._added = event.step, 0
         self._added += event.lines_added
         call = view.call_at_step(event.step)
-        ran = call is not None and call.decided.tool == "bash" and call.decided.executed
+        ran = call is not None and call.decided.tool == (tool or call.decided.tool) and call.decided.executed
         return ran and event.exists and event.prefix_intact and bool(event.missing) and not self._added
 
 

@@ -155,7 +155,7 @@ class TestH3Endless:
         assert (outcome.state, outcome.end_reason, outcome.steps) == ("valid", EndReason.MAX_CONTEXT, 2)
         assert "O1" in outcome.failed
         assert len(wire.requests) == 3
-        assert load(tmp_path / "run").episodes["truncated"].tolist() == [True]
+        assert [row.failure.n for row in verdict_rows(load(tmp_path / "run")) if row.failure_mode == "O1"] == [1]
 
 
 class TestH4InFlight:
