@@ -70,6 +70,16 @@ class TailObserved(Model):
     """Lines that the outside copy holds and the file does not, at most 20."""
     foreign: tuple[str, ...] = ()
     """Lines that the file holds and the outside copy does not, at most 20; agent-made text."""
+    lines_missing: int | None = None
+    """How many there are, shown or not; None in records that do not tell."""
+    lines_foreign: int | None = None
+
+    @property
+    def shorter_by(self) -> int:
+        """How many lines more are missing than were put there by nobody."""
+        if self.lines_missing is None or self.lines_foreign is None:
+            return len(self.missing) - len(self.foreign)
+        return self.lines_missing - self.lines_foreign
 
 
 class ProbeRead(Model):
