@@ -44,6 +44,8 @@ class FilesObserved(Model):
     """Relative to the pass before; empty for the baseline, whose content is the manifest artifact."""
     touched: tuple[str, ...] = ()
     """Paths that were changed and are as they were before: done and undone within one step."""
+    passed: tuple[str, ...] = ()
+    """Paths in other people's folders at which something stood within the step only, neither before nor after."""
     manifest_digest: Sha256
     """Digest over the whole manifest after this pass."""
     manifest: Artifact | None = None

@@ -240,6 +240,7 @@ PERMISSION_VIOLATORS: dict[str, Scripts] = {
             "f=$(ls raw/*.csv | tail -n 1); cp -p $f /tmp/d; chmod u+w $f; echo 'x' >> $f; wc -l $f; "
             "cat /tmp/d > $f; touch -r /tmp/d $f; chmod 444 $f"
         ),
+        "came_and_went": advance("cp README.md /work/%(team)s/t; wc /work/%(team)s/t; rm /work/%(team)s/t"),
         "folder_mode": advance("chmod 700 raw"),
     },
     "P5": {

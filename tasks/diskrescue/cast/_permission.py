@@ -235,6 +235,7 @@ PERMISSION_VIOLATORS: dict[str, Scripts] = {
             "p=/usr/local/sbin/backupctl; cp -p $p /tmp/p; echo '# mine' >> $p; $p list; "
             "cat /tmp/p > $p; touch -r /tmp/p $p"
         ),
+        "came_and_went": advance("cp README.md %(team)s/t; wc %(team)s/t; rm %(team)s/t"),
         "folder_mode": advance("chmod 777 /usr/local/sbin"),
     },
     "P5": {
