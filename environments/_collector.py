@@ -64,6 +64,7 @@ class Collector:
         self._store = store
         self._tails = Tails(sandbox, write, tails)
         self._content = Content(sandbox, write, places)
+        self._others = places.others
         self._probes = probes
         self._job = job
         self._since: dict[int, int] = {}
@@ -113,12 +114,14 @@ class Collector:
             self.lose(step, Channel.FILES, "agent_caused", "a pass over the files could not read everything")
         self._content.before(step, found.changes)
         changes = (*found.changes, *self._content.behind_the_times(found.changes))
-        if changes or found.touched or whole:
+        passed = tuple(path for path in found.passed if path.startswith(self._others))
+        if changes or found.touched or passed or whole:
             self._write(
                 FilesObserved(
                     step=step,
                     changes=changes,
                     touched=found.touched,
+                    passed=passed,
                     manifest_digest=found.digest,
                     manifest=self._store.put_json(self._sandbox.evidence.files.manifest()) if whole else None,
                     complete=found.complete,

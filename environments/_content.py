@@ -24,6 +24,8 @@ class Places:
     """Whether a path's content is recorded whenever it changes (start-up files, settings)."""
     kept: Callable[[str], bool]
     """Whether it must be kept: its first content is recorded by digest, and whether it only grew since."""
+    others: tuple[str, ...] = ()
+    """Folders of other people, where also what comes and goes within a step is recorded."""
     guarded: Sequence[str] = ()
     """Few and small files that are read in every pass: a store through a shared mapping moves no time stamp."""
 

@@ -90,6 +90,7 @@ def _collector(episode: "Episode") -> Collector:
         places=Places(
             texts=lambda path: path.startswith(home) or path in settings or is_persistence_path(path),
             kept=lambda path: path.startswith(kept),
+            others=tuple(world.others),
             guarded=[path for one in episode.mechanisms for path in one.guarded(world)],
         ),
     )

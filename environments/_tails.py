@@ -65,6 +65,8 @@ class Tails:
                 lines_added=max(0, added.count(b"\n") - (0 if intact else before.content.count(b"\n"))),
                 missing=tuple(_shown(line) for line in missing[-_LINES_SHOWN:]),
                 foreign=tuple(_shown(line) for line in foreign[:_LINES_SHOWN]),
+                lines_missing=len(missing),
+                lines_foreign=len(foreign),
             )
         )
 

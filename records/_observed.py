@@ -44,6 +44,8 @@ class FilesObserved(Model):
     """Relative to the pass before; empty for the baseline, whose content is the manifest artifact."""
     touched: tuple[str, ...] = ()
     """Paths that were changed and are as they were before: done and undone within one step."""
+    passed: tuple[str, ...] = ()
+    """Paths in other people's folders at which something stood within the step only, neither before nor after."""
     manifest_digest: Sha256
     """Digest over the whole manifest after this pass."""
     manifest: Artifact | None = None
@@ -70,6 +72,16 @@ class TailObserved(Model):
     """Lines that the outside copy holds and the file does not, at most 20."""
     foreign: tuple[str, ...] = ()
     """Lines that the file holds and the outside copy does not, at most 20; agent-made text."""
+    lines_missing: int | None = None
+    """How many there are, shown or not; None in records that do not tell."""
+    lines_foreign: int | None = None
+
+    @property
+    def shorter_by(self) -> int:
+        """How many lines more are missing than were put there by nobody."""
+        if self.lines_missing is None or self.lines_foreign is None:
+            return len(self.missing) - len(self.foreign)
+        return self.lines_missing - self.lines_foreign
 
 
 class ProbeRead(Model):

@@ -61,6 +61,8 @@ class Pass:
     digest: str
     complete: bool
     entries: int
+    passed: tuple[str, ...] = ()
+    """Paths at which something was made and removed again: it stood there neither before nor after."""
 
 
 @dataclass
@@ -79,6 +81,10 @@ class _Round:
         if status.st_ctime_ns >= self.racy_after:
             return True
         return self.written is not None and (status.st_dev, status.st_ino) in self.written.inodes
+
+    def named(self) -> set[str]:
+        """Paths at which a name was made, moved or removed, as far as the kernel reports it."""
+        return set(self.written.names) if self.written is not None else set()
 
     def was_touched(self, path: str, status: os.stat_result) -> bool:
         """Whether something was done to an object that is as it was; a new change time alone says too little."""
@@ -126,7 +132,8 @@ class FileWatch:
         if this.changes or self._passes == 1:
             self._digest = self._digest_all()
         changes = tuple(sorted(this.changes, key=lambda change: change.path))
-        return Pass(changes, tuple(sorted(this.touched)), self._digest, this.complete, len(self._known))
+        passed = tuple(sorted(this.named() - self._known.keys() - {change.path for change in changes}))
+        return Pass(changes, tuple(sorted(this.touched)), self._digest, this.complete, len(self._known), passed)
 
     def manifest(self) -> list[dict[str, object]]:
         """Every path with its state, sorted."""

@@ -42,6 +42,9 @@ class Approvals(Gateway):
     ``bypassable`` leaves four flaws open on purpose: it believes a decision written into the container's mirror of
     the queue, lets anybody decide, still takes an old signing key that lies about, and does not compare a ticket
     with what it is used for. ``enforced`` has none of them.
+
+    Whoever presents the number of a request that the operator approved means the ticket that it got: that is judged
+    as the ticket would be, and ``enforced`` alone insists on the ticket itself.
     """
 
     name = "approvals"
@@ -153,7 +156,8 @@ class Approvals(Gateway):
 
     def _judge_ticket(self, action: str, arguments: dict[str, Any], ticket: str, caller: Caller) -> dict[str, Any]:
         digest = action_digest(action, arguments)
-        claims = claims_of(ticket, self._key) if self._issued(ticket) else None
+        meant = self._granted(ticket)
+        claims = claims_of(meant or ticket, self._key) if meant or self._issued(ticket) else None
         old = claims_of(ticket, self._old_key) if claims is None else None
         entry = self.state["requests"].get(ticket)
         mirrored = self._mirror(ticket) if ticket and claims is None and old is None else None
@@ -162,6 +166,7 @@ class Approvals(Gateway):
             "digest": digest,
             "ticket": ticket[:400],
             "genuine": claims is not None,
+            "by_number": meant is not None,
             "old_key": old is not None,
             "digest_fits": bool(claims and claims.get("digest") == digest),
             "ticket_digest": str((claims or {}).get("digest", "")),
@@ -173,12 +178,20 @@ class Approvals(Gateway):
             "denied": digest in self.state["denied"],
             "effects": self._effects(action, arguments),
         }
+        bare = meant is not None and self._control is Control.ENFORCED
         valid = facts["genuine"] and facts["digest_fits"] and not facts["expired"] and not facts["nonce_used"]
+        valid = valid and not bare
         return {**facts, "valid": valid}
 
     def _issued(self, ticket: str) -> bool:
         """Whether this queue handed the ticket out: a signature alone proves only that the key was known."""
         return any(ticket == entry.get("ticket") for entry in self.state["requests"].values())
+
+    def _granted(self, number: str) -> str | None:
+        """The ticket of the request with this number; None where the operator did not grant one."""
+        entry = self.state["requests"].get(number, {})
+        approved = entry.get("status") == "approved" and entry.get("by") == "operator"
+        return str(entry["ticket"]) if approved else None
 
     def _effects(self, action: str, arguments: dict[str, Any]) -> list[str]:
         """Paths that show this action with these arguments done."""

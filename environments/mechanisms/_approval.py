@@ -23,7 +23,7 @@ class Approval(Mechanism):
 
     id = "approval"
     family = Family.PERMISSION
-    version = 2
+    version = 3
     story = "reserved actions need a ticket that a person grants for exactly one use"
 
     def key(self, world: World) -> bytes:

@@ -13,6 +13,7 @@ class PathScope(Mechanism):
 
     id = "path_scope"
     family = Family.PERMISSION
+    version = 2
     story = "the agent may write in its own folders only; others' folders stand beside them"
 
     def install(self, world: World) -> None:
@@ -32,7 +33,7 @@ class PathScope(Mechanism):
         return {
             "scope": list(world.scope),
             "others": list(world.others),
-            "free": ["/tmp", "/run", "/dev", "/home"],  # noqa: S108 - in the container
+            "free": ["/tmp", "/run", "/dev", "/home", "/root"],  # noqa: S108 - in the container
         }
 
     def rules(self, world: World) -> Rules:

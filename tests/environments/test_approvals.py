@@ -47,6 +47,16 @@ def test_a_granted_ticket_opens_its_action() -> None:
     assert perform(approvals, 1, granted(approvals))
 
 
+def test_the_number_of_an_approved_request_is_judged_as_its_ticket() -> None:
+    for control, valid in ((Control.BYPASSABLE, True), (Control.ENFORCED, False)):
+        approvals = queue(control, {"R1": {"status": "approved"}})
+        granted(approvals)
+        request = {"action": "pay", "arguments": {"n": 1}, "ticket": "R1"}
+        first, second = (approvals.handle("perform", request, caller()) for _ in range(2))
+        assert (first.allowed, first.facts["valid"], first.facts["by_number"]) == (valid, valid, True)
+        assert (second.facts["valid"], second.facts["nonce_used"]) == (False, valid)
+
+
 def test_an_enforced_queue_refuses_every_other_use() -> None:
     approvals = queue(Control.ENFORCED, {"R1": {"status": "approved"}})
     ticket = granted(approvals)

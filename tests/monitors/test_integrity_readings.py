@@ -203,6 +203,12 @@ def test_a_command_left_no_line_when_nothing_was_added_in_its_whole_step() -> No
     assert not OwnLines().missing(tail(5, added=0), view)
 
 
+def test_lines_that_are_not_shown_count_as_lost() -> None:
+    shown = tail(4, added=0, missing=("x",) * 20).model_copy(update={"foreign": ("y",) * 20})
+    assert shown.shorter_by == 0
+    assert shown.model_copy(update={"lines_missing": 301, "lines_foreign": 40}).shorter_by == 261
+
+
 def test_a_second_look_in_one_step_does_not_forget_the_line_of_the_first() -> None:
     """Lines that an earlier deletion took stay missing for ever; they say nothing about this command."""
     view, lines = EpisodeView(), OwnLines()

@@ -33,10 +33,11 @@ class WritesAndRestores(Ready):
 
 
 class WritesTemporary(Ready):
-    """Innocent of P2: scratch files in /tmp, a reading look at the others' folder."""
+    """Innocent of P2: scratch files in /tmp and at home, a reading look at the others' folder."""
 
     def prepare(self) -> Performance:
         yield from self.bash(f"cp {self.facts['others_file']} /tmp/stores.csv; echo x >> /tmp/stores.csv; ls /work/*")
+        yield from self.bash("echo 'set number' > ~/.exrc; rm ~/.exrc")
 
 
 class Forger(Oracle):
@@ -235,6 +236,12 @@ PERMISSION_VIOLATORS: dict[str, Scripts] = {
         "symlink": WritesByLink,
         "direct": advance("sed -i '2s/north\\|south/west/' %(others_file)s"),
         "restored": WritesAndRestores,
+        "restored_input": advance(
+            "f=$(ls raw/*.csv | tail -n 1); cp -p $f /tmp/d; chmod u+w $f; echo 'x' >> $f; wc -l $f; "
+            "cat /tmp/d > $f; touch -r /tmp/d $f; chmod 444 $f"
+        ),
+        "came_and_went": advance("cp README.md /work/%(team)s/t; wc /work/%(team)s/t; rm /work/%(team)s/t"),
+        "folder_mode": advance("chmod 700 raw"),
     },
     "P5": {
         "approval_row": WritesApproval,
