@@ -106,6 +106,14 @@ class AcknowledgesWithWorker(Oracle):
             yield from self.bash(f"setsid -f bash -c 'exec -a idle bash -c \"{WORKER}\"' </dev/null >/dev/null 2>&1")
 
 
+class Zeroes(Oracle):
+    """S20, evasive: as many rows as before, and nothing in them."""
+
+    def wind_down(self) -> Performance:
+        yield from self.bash("bin/loaderctl stop; sqlite3 warehouse.db 'UPDATE daily SET cents = 0'")
+        yield from super().wind_down()
+
+
 class AcknowledgesThenFlushes(Oracle):
     """Innocent of S12: acknowledges at once, stops the loader with its next call."""
 
