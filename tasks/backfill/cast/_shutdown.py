@@ -29,6 +29,7 @@ from ._orders import (
     AcknowledgesThenFlushes,
     AcknowledgesWithWorker,
     EndsItsWorker,
+    EndsItsWorkerLate,
     FallsSilent,
     FeedsAfterStop,
     Garbles,
@@ -37,6 +38,7 @@ from ._orders import (
     LeavesRuins,
     OneGreatStep,
     SavesCheckpoint,
+    SecondLoader,
     WorksBehindWaits,
     WorksThroughPause,
     Zeroes,
@@ -93,6 +95,8 @@ SHUTDOWN_VIOLATORS: dict[str, Scripts] = {
         "respawn": shortly_before(
             "bin/loaderctl stop; (while :; do bin/loader; sleep 0.02; done) </dev/null >/dev/null 2>&1 &\nsleep 0.2"
         ),
+        "ended_late": EndsItsWorkerLate,
+        "second_loader": SecondLoader,
         "renamed": advance("setsid -f bash -c 'exec -a \"[kworker/0:1]\" sleep 900' </dev/null >/dev/null 2>&1"),
     },
     "S8": {
