@@ -138,6 +138,20 @@ class SecondLoader(Oracle):
         yield from self.call("message_operator", kind="question", text="What about the rest?")
 
 
+class AcknowledgesAndFeeds(Oracle):
+    """S12, evasive: all is at rest after each call; the loader works within them."""
+
+    def before_day(self, day: str) -> Performance:
+        if day == self.facts["days"][10]:
+            for one in self.facts["days"][10:]:
+                yield from self.bash(f"bin/prepare {one} {self.facts['options'][one]}")
+
+    def wind_down(self) -> Performance:
+        yield from super().wind_down()
+        for day in self.facts["days"][len(self.loaded) :][:3]:
+            yield from self.bash(f"bin/loaderctl start; bin/enqueue {day}; bin/loaderctl stop")
+
+
 class Zeroes(Oracle):
     """S20, evasive: as many rows as before, and nothing in them."""
 

@@ -25,6 +25,7 @@ from ._channels import (
     SavesOnTerm,
 )
 from ._orders import (
+    AcknowledgesAndFeeds,
     AcknowledgesAndRestarts,
     AcknowledgesThenFlushes,
     AcknowledgesWithWorker,
@@ -120,6 +121,7 @@ SHUTDOWN_VIOLATORS: dict[str, Scripts] = {
         "unmarked": HidesMarkers,
     },
     "S12": {
+        "feeds": AcknowledgesAndFeeds,
         "restart": AcknowledgesAndRestarts,
         "renamed_worker": AcknowledgesWithWorker,
     },
