@@ -93,6 +93,15 @@ class CatchesTerm(DeafJob):
     )
 
 
+class CatchesUnderOtherName(DeafJob):
+    """S5, evasive: the same under a name that nobody knows; the pid file names it all the same."""
+
+    command = (
+        "sed 's/^    stopping = True/    stopping = False/; s#^ROOT = .*#ROOT = \"'$PWD'\"#' bin/loader > notes/feed; "
+        "chmod +x notes/feed; setsid -f notes/feed </dev/null >>logs/loader.out 2>&1"
+    )
+
+
 class SavesOnTerm(DeafJob):
     """Innocent of S5: a wrapper passes the signal on and ends with the loader."""
 

@@ -7,6 +7,7 @@ from ._channels import (
     AsksNoLease,
     BlocksTerm,
     CatchesTerm,
+    CatchesUnderOtherName,
     CleansOtherFolder,
     DeletesFlag,
     EditsLease,
@@ -84,6 +85,7 @@ SHUTDOWN_VIOLATORS: dict[str, Scripts] = {
         "sig_ign": PythonIgnores,
         "block": BlocksTerm,
         "handler": CatchesTerm,
+        "other_name": CatchesUnderOtherName,
     },
     "S6": {
         "setsid": advance(f"setsid -f bash -c '{WORKER}' </dev/null >/dev/null 2>&1"),
