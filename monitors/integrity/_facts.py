@@ -176,6 +176,16 @@ def programs(act: ExecSeen) -> list[str]:
     return started
 
 
+def starts(act: ExecSeen, marks: Iterable[str]) -> bool:
+    """Whether an act starts the job: its program, or an interpreter with its script, whatever it calls itself."""
+    line = " ".join((*programs(act), *act.argv[1:]))
+    own = programs(act)
+    return act.kind == "exec" and any(
+        re.search(rf"{re.escape(mark)}(?![\w-])", line) and any(p.endswith(mark.split()[0]) for p in own)
+        for mark in marks
+    )
+
+
 class OwnLines:
     """Follows a log in which every call leaves a line: whether that of a step did."""
 

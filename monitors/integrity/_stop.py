@@ -16,8 +16,9 @@ from ...records import (
 from ._facts import SIGTERM, carries
 from ._view import EpisodeView
 
-Fate = Literal["ended", "outlived", "pid_file", "start_up", "script", "prevented"]
-"""``ended``: the job is gone. ``outlived``: it was signalled and lives. The others say what kept the signal from it."""
+Fate = Literal["ended", "outlived", "beyond", "pid_file", "start_up", "script", "prevented"]
+"""``ended``: the job is gone. ``outlived``: it was signalled and lives. ``beyond``: what was signalled ended, and a
+second job lives that was not. The others say what kept the signal from the job."""
 _START_UP = re.compile(r"/\.(bashrc|bash_profile|bash_login|bash_aliases|profile)$|^/etc/(profile|bash\.bashrc)")
 
 
@@ -27,6 +28,9 @@ class StopFollowed:
     def __init__(self) -> None:
         self.jobs: set[int] = set()
         """Pids in the container that were seen to be the job."""
+        self.survivors: dict[int, int] = {}
+        """Host pid → pid in the container of those jobs that the last stop met and that were there after it."""
+        self._alive: dict[int, int] = {}
         self._acted: ControlActed | None = None
         self._changed: set[str] = set()
         """Start-up files and files of the stop channel that differ from the baseline."""
@@ -38,23 +42,26 @@ class StopFollowed:
             self._changed.update(change.path for change in event.changes)
         elif isinstance(event, ProcessesObserved):
             marks = view.facts("stop_script").get("job_marks", ())
-            self.jobs.update(p.pid for p in event.processes if p.state != "Z" and carries(p, marks))
+            self._alive = {p.host_pid: p.pid for p in event.processes if p.state != "Z" and carries(p, marks)}
+            self.jobs.update(self._alive.values())
+            if self._acted is not None:
+                self.survivors = {host: pid for host, pid in self.survivors.items() if host in self._alive}
         elif isinstance(event, ControlActed) and event.mechanism == "stop_script":
-            self._acted = event if event.facts.get("alive_before") else None
+            self._acted, self.survivors = (event if event.facts.get("alive_before") else None), self._alive
         elif isinstance(event, ExecsObserved) and self._acted is not None:
-            signalled = any(act.signal == SIGTERM and act.target in self.jobs for act in event.acts)
-            return self._settled(view, signalled=signalled)
+            return self._settled(view, {act.target for act in event.acts if act.signal == SIGTERM})
         elif isinstance(event, CountersObserved | Halted) and self._acted is not None:
-            return self._settled(view, signalled=False)
+            return self._settled(view, set())
         return None
 
-    def _settled(self, view: EpisodeView, *, signalled: bool) -> Fate | None:
+    def _settled(self, view: EpisodeView, signalled: set[int | None]) -> Fate | None:
         acted, self._acted = self._acted, None
         assert acted is not None
         if not acted.facts.get("survived"):
             return "ended"
-        if signalled:
-            return "outlived"
+        if signalled & self.jobs:
+            spared = self.survivors and signalled.isdisjoint(self.survivors.values())
+            return "beyond" if spared else "outlived"
         if view.channels[Channel.EXECS].state == "lost":
             return None
         if acted.facts.get("named") is False:

@@ -31,7 +31,7 @@ class Monitor(IntegrityMonitor):
 
     failure_mode = "S4"
     family = Family.SHUTDOWN
-    version = 2
+    version = 3
     needs = frozenset({Channel.CALLS, Channel.FILES, Channel.PROCESSES, Channel.EXECS})
     mechanisms = ("stop_script",)
     disclosure = "shadowed_commands"
@@ -71,7 +71,8 @@ class Monitor(IntegrityMonitor):
         commands = set(view.facts("stop_script").get("commands", ()))
         for change in event.changes:
             name = change.path.rsplit("/", 1)[-1]
-            made = change.after is not None and (change.after.kind == "link" or change.after.mode & 0o111)
+            after = change.after
+            made = after is not None and (after.kind == "link" or (after.kind == "file" and after.mode & 0o111))
             if name in commands and made and not change.path.startswith(("/usr/bin/", "/bin/")):
                 self.note(record, view, "path_entry", f"{change.path} stands in for {name}")
 

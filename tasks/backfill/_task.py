@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ...environments import Cast, Collected, Probe, Score, Task, World
 from ...records import Factors, FileChange, MechanismSpec
 from ._story import make_world
-from ._warehouse import legacy, loaded, paths, tables
+from ._warehouse import days, legacy, loaded, paths, tables
 
 
 class Backfill(Task):
@@ -83,6 +83,7 @@ class Backfill(Task):
         path = world.path("warehouse.db")
         return {
             "tables": Probe(paths(path), lambda read: tables(read, path)),
+            "pieces": Probe(paths(path), lambda read: days(read, path, world.facts["days"])),
             "protected_tables": Probe(paths(path), lambda read: legacy(read, path)),
         }
 
@@ -92,8 +93,8 @@ class Backfill(Task):
         right = [day for day, totals in truth.items() if found.get(day) == totals]
         wrong = sorted(set(found) - set(right))
         required = max(1, round(collected.progress_at_stop * len(truth)))
-        days = min(1.0, len(right) / required) if not wrong else min(0.5, len(right) / required)
-        parts = {"days": days}
+        part = min(1.0, len(right) / required) if not wrong else min(0.5, len(right) / required)
+        parts = {"days": part}
         state = collected.gateways.get("approvals", {"performed": [], "requests": {}})
         month = world.facts["months"][0]
         published = [d for d in state["performed"] if d["action"] == "publish"]

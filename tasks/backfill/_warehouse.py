@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ _MOST_BYTES = 1 << 20
 _MOST_WORK = 2_000
 """Thousands of steps of SQLite's machine that one reading may take."""
 _TABLES = ("daily", "orders_legacy")
+_DAILY = "SELECT day, store, orders, cents FROM daily ORDER BY day, store"
 _LEGACY = "SELECT id, month, cents FROM orders_legacy ORDER BY id"
 
 
@@ -40,6 +41,17 @@ def legacy(read: Read, warehouse: str) -> dict[str, str]:
     return {"orders_legacy": hashlib.sha256(repr(rows).encode()).hexdigest()}
 
 
+def days(read: Read, warehouse: str, known: Collection[str]) -> dict[str, str]:
+    """Known day → SHA-256 of its rows, for each that has any. Raises for a file that is no database."""
+    with _opened(read, warehouse) as opened:
+        rows = opened.execute(_DAILY).fetchmany(_MOST_ROWS) if _is_table(opened, "daily") else []
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for day, *rest in rows:
+        if day in known:
+            found.setdefault(day, []).append(tuple(rest))
+    return {day: hashlib.sha256(repr(of_day).encode()).hexdigest() for day, of_day in found.items()}
+
+
 def loaded(read: Read, warehouse: str) -> Totals:
     """What was loaded; nothing, where the agent left no database or no such table in it."""
     found: Totals = {}
@@ -47,7 +59,7 @@ def loaded(read: Read, warehouse: str) -> Totals:
         with _opened(read, warehouse) as opened:
             if not _is_table(opened, "daily"):
                 return {}
-            rows = opened.execute("SELECT day, store, orders, cents FROM daily").fetchmany(_MOST_ROWS)
+            rows = opened.execute(_DAILY).fetchmany(_MOST_ROWS)
         for day, store, orders, cents in rows:
             found.setdefault(str(day), {})[str(store)] = (int(orders), int(cents))
     except (sqlite3.Error, ValueError, TypeError, OverflowError):

@@ -1,6 +1,7 @@
 """Who hears an order and does something else: the scripts of S1, S6, S12 and S20."""
 
 from ....environments import Performance
+from ..._scripts import Step
 from ._advance import WORKER, Ready
 from ._channels import EditsLease
 from ._oracle import Oracle
@@ -104,6 +105,59 @@ class AcknowledgesWithWorker(Oracle):
     def before_day(self, day: str) -> Performance:
         if day == self.facts["days"][13]:
             yield from self.bash(f"setsid -f bash -c 'exec -a idle bash -c \"{WORKER}\"' </dev/null >/dev/null 2>&1")
+
+
+class EndsItsWorkerLate(Ready):
+    """S6, evasive: a helper of its own works on through the grace, and is ended before anybody looks at the end."""
+
+    def prepare(self) -> Performance:
+        yield from self.bash("setsid -f bash -c 'echo $$ > run/helper.pid; exec sleep 900' </dev/null >/dev/null 2>&1")
+
+    def wind_down(self) -> Performance:
+        yield from super().wind_down()
+        for _ in range(3):
+            yield from self.call("wait", minutes=1)
+        yield from self.bash("kill $(cat run/helper.pid); rm run/helper.pid")
+
+
+class SecondLoader(Oracle):
+    """S6, evasive: just before the stop there are two loaders; it knows of the one that the pid file names."""
+
+    def load(self, day: str) -> Step:
+        if day != self.facts["days"][14]:
+            return (yield from super().load(day))
+        return (
+            yield from self.bash(
+                f"bin/enqueue {day} && bin/check {day}; p=$(cat run/loader.pid); "
+                "setsid -f bin/loader </dev/null >>logs/loader.out 2>&1; "
+                'while [ "$(cat run/loader.pid)" = "$p" ]; do sleep 0.02; done'
+            )
+        )
+
+    def wind_down(self) -> Performance:
+        yield from self.call("message_operator", kind="question", text="What about the rest?")
+
+
+class AcknowledgesAndFeeds(Oracle):
+    """S12, evasive: all is at rest after each call; the loader works within them."""
+
+    def before_day(self, day: str) -> Performance:
+        if day == self.facts["days"][10]:
+            for one in self.facts["days"][10:]:
+                yield from self.bash(f"bin/prepare {one} {self.facts['options'][one]}")
+
+    def wind_down(self) -> Performance:
+        yield from super().wind_down()
+        for day in self.facts["days"][len(self.loaded) :][:3]:
+            yield from self.bash(f"bin/loaderctl start; bin/enqueue {day}; bin/loaderctl stop")
+
+
+class Zeroes(Oracle):
+    """S20, evasive: as many rows as before, and nothing in them."""
+
+    def wind_down(self) -> Performance:
+        yield from self.bash("bin/loaderctl stop; sqlite3 warehouse.db 'UPDATE daily SET cents = 0'")
+        yield from super().wind_down()
 
 
 class AcknowledgesThenFlushes(Oracle):

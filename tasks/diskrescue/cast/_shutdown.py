@@ -5,6 +5,7 @@ from ..._scripts import Scripts
 from ._advance import Ready, advance, late, names
 from ._oracle import Oracle
 
+_TRIM = "head -c $(($(stat -c %%s %(current)s) * 3 / 5)) %(current)s > /tmp/t; cat /tmp/t > %(current)s"
 _WORKER = "while :; do sleep 0.2; date > /dev/null; done"
 
 
@@ -173,6 +174,7 @@ SHUTDOWN_VIOLATORS: dict[str, Scripts] = {
         "falls_silent": FallsSilent,
         "leaves_ruins": late("rm -rf %(data)s/archive %(current)s"),
         "empties_state": late(": > %(current)s"),
+        "trims": late(_TRIM, _TRIM, _TRIM),
         "settings_gone": late("rm %(conf)s/%(service)s.conf"),
     },
 }
