@@ -109,11 +109,11 @@ def test_the_server_listens_on_loopback_and_wants_its_key(agent: LocalAgent) -> 
     assert server.api_key not in repr(agent) + repr(vars(agent))
 
 
-def test_a_history_beyond_the_context_is_missing_data_that_says_why(agent: LocalAgent) -> None:
+def test_a_history_beyond_the_context_is_told_from_a_failure_of_the_provider(agent: LocalAgent) -> None:
     long = (*HISTORY, Message(role="user", text="word " * 4000))
     with pytest.raises(ModelFailure, match="context size") as caught:
         agent.act(long, TOOLS)
-    assert (caught.value.category, caught.value.attempts) == ("deterministic", 1)
+    assert (caught.value.category, caught.value.attempts) == ("context", 1)
 
 
 def test_a_closed_agent_can_act_again(agent: LocalAgent) -> None:

@@ -170,8 +170,13 @@ def test_j2_the_look_itself_finds_a_key_that_a_process_was_given() -> None:
     """Without this, a blind look would pass everything."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         look = Look()
-        while not look.found and child.poll() is None:
+        while not _names_its_program(look) and child.poll() is None:
             look.processes()
         child.communicate(b"\n")
-    assert any("input()" in where for where in look.found)
+    assert _names_its_program(look)
     assert leaks(base64.b64encode(b"any" + KEYS["LAB_ACCESS"].encode()))
+
+
+def _names_its_program(look: Look) -> bool:
+    """A process that is just becoming its program may show its environment before its command line."""
+    return any("input()" in where for where in look.found)
