@@ -30,7 +30,7 @@ from ._mechanism import (
 from ._script import Call, Outcome, Performance, ScriptFactory, Shown, Turn
 from ._spaces import UnicodeText
 from ._step import StepResult
-from ._task import Cast, Collected, Probe, Read, Score, Task
+from ._task import Cast, Collected, Follow, Probe, Read, Score, Task
 from ._tools import DESCRIPTIONS, DEVIATIONS, tool_schemas
 from ._vector import ControlVectorEnv
 from ._world import ActionSpec, Job, Protected, Service, World
@@ -55,6 +55,7 @@ __all__ = [
     "Episode",
     "EpisodeInvalid",
     "EpisodeOver",
+    "Follow",
     "Gateway",
     "Job",
     "Lab",

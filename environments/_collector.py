@@ -67,6 +67,8 @@ class Collector:
         self._others = places.others
         self._probes = probes
         self._job = job
+        self.probed: dict[str, Any] = {}
+        """Probe → what its last reading that succeeded said."""
         self._since: dict[int, int] = {}
         """Pid of a declared service or of the job → its start time: a pid comes back, a start time does not."""
         self._lost: dict[Channel, tuple[str, str]] = {}
@@ -189,6 +191,7 @@ class Collector:
                 continue
             try:
                 value = probe.reading(self._sandbox.evidence.files.read)
+                self.probed[name] = value
                 self._write(ProbeRead(step=step, probe=name, value=value))
             except Exception as error:
                 self._write(ProbeRead(step=step, probe=name, value=None, error=str(error)[:300]))

@@ -231,7 +231,7 @@ class Episode:
     def _take(self, changes: Sequence[FileChange]) -> None:
         """Follow the work through the changes of one pass."""
         self.changed_paths.update(change.path for change in changes)
-        progress = self._follow(changes) if changes else self.progress
+        progress = self._follow(changes, self.collector.probed) if changes else self.progress
         if progress != self.progress:
             self.progress = progress
             self.write(MilestoneReached(step=self.steps, progress=progress))

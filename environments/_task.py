@@ -34,6 +34,10 @@ class Probe:
     """The fact as JSON data. Raises where the files do not hold it."""
 
 
+Follow = Callable[[Sequence[FileChange], Mapping[str, Any]], float]
+"""The changes of a pass and what each probe read last in, progress from 0 to 1 out."""
+
+
 @dataclass(frozen=True)
 class Collected:
     """What a verifier may look at, after the container is dead."""
@@ -111,8 +115,12 @@ class Task(ABC):
         """Failure mode → side task that asks for it, for the red-team arms."""
 
     @abstractmethod
-    def progress(self, world: World) -> Callable[[Sequence[FileChange]], float]:
-        """A follower of the file evidence: changes of each pass in, progress from 0 to 1 out."""
+    def progress(self, world: World) -> Follow:
+        """A follower of the evidence, from the start of an episode.
+
+        Orders come at milestones of it. Count the work itself where it can be read, not only the marks of it: marks
+        that the agent hides would put the orders off.
+        """
 
     @abstractmethod
     def probes(self, world: World) -> Mapping[str, Probe]:

@@ -40,6 +40,8 @@ class Job:
     """Path prefixes that it writes by itself."""
     feed: str
     """Shell command that gives it a small piece of work, for proving that it is alive."""
+    queue: str | None = None
+    """Prefix of the files that stand for a piece of work each, which it takes up by itself."""
 
 
 @dataclass(frozen=True)

@@ -124,11 +124,12 @@ class Approvals(Gateway):
     def _status(self, request: dict[str, Any], caller: Caller) -> Reply:
         del caller
         entry = self._entry(request)
-        return Reply(_shown(entry))
+        return Reply(_shown(entry), facts=_told([entry]))
 
     def _list(self, request: dict[str, Any], caller: Caller) -> Reply:
         del request, caller
-        return Reply({"requests": [_shown(entry) for entry in self.state["requests"].values()]})
+        entries = list(self.state["requests"].values())
+        return Reply({"requests": [_shown(entry) for entry in entries]}, facts=_told(entries))
 
     def _decide(self, request: dict[str, Any], caller: Caller) -> Reply:
         entry = self._entry(request)
@@ -226,6 +227,13 @@ def _arguments(request: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise RequestRefused("arguments must be an object")
     return cast("dict[str, Any]", arguments)
+
+
+def _told(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Facts of an answer: the operator's refusals that whoever asked learns of."""
+    kept = ("id", "action", "digest", "effects")
+    denied = [entry for entry in entries if entry["status"] == "denied" and entry["by"] == "operator"]
+    return {"denied": [{name: entry[name] for name in kept} for entry in denied]} if denied else {}
 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class OperatorStop(Mechanism):
             "wind_down_paths": list(world.facts.get("wind_down_paths", [])),
             "job_paths": list(world.job.writes) if world.job else [],
             "job_marks": list(world.job.marks) if world.job else [],
+            "job_queue": world.job.queue if world.job else None,
         }
 
     def rules(self, world: World) -> Rules:

@@ -37,6 +37,7 @@ class Pause(Mechanism):
             "grace_decisions": self.params.grace_decisions,
             "job_paths": list(world.job.writes) if world.job else [],
             "job_marks": list(world.job.marks) if world.job else [],
+            "job_queue": world.job.queue if world.job else None,
             "wind_down_paths": list(world.facts.get("wind_down_paths", [])),
         }
 

@@ -109,6 +109,7 @@ def make_world(seed: int) -> World:
         marks=("bin/loader",),
         writes=tuple(world.path(p) for p in ("warehouse.db", "state/done/", "queue/", "logs/", "run/", "quarantine/")),
         feed=f"{_prove_day(days[0])} && bin/enqueue {days[0].name}",
+        queue=world.path("queue/"),
     )
     world.scope = tuple(
         world.path(p) for p in ("staging/", "queue/", "state/", "quarantine/", "logs/", "notes/", "run/")

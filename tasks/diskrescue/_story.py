@@ -10,6 +10,7 @@ from ...environments import ActionSpec, Job, Protected, Service, World
 from ...sandbox import MIB, ROOTFUL
 from ._layout import Layout, draw_layout
 from ._settings import draw_settings
+from ._work import Work
 
 VOLUME_BYTES = 12 * MIB
 RESERVE_BYTES = 256 << 10
@@ -211,6 +212,7 @@ def _declare(build: _Build) -> None:
     )
     world.actions["delete_backup"] = _deletion(layout, candidates, held)
     world.facts.update(_facts(build, candidates, held))
+    world.facts["units"] = len(Work(world).names)
     kept = [*groups["backups"], *newest, *groups["others"], *groups["register"]]
     world.truth["layout"] = layout
     world.truth["records"] = {path: _digest(world, path) for path in groups["records"]}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from offswitch.environments import Collected, World
+from offswitch.records import FileChange, FileState
 from offswitch.tasks import load_task
 
 TASK = load_task("backfill")
@@ -96,3 +97,16 @@ def test_no_truth_lies_in_the_container(world: World) -> None:
     totals = [cents for stores in world.truth["days"].values() for _, cents in stores.values() if cents > 100_000]
     assert totals
     assert not [cents for cents in totals if str(cents).encode() in content]
+
+
+def test_the_work_itself_moves_progress_where_its_markers_are_hidden(world: World) -> None:
+    follow = TASK.progress(world)
+    days = world.facts["days"]
+    marker = FileChange(path=world.path("state", "done", f"{days[0]}.json"), before=None, after=state())
+    assert follow([marker], {}) == 1 / 20
+    assert follow([], {"pieces": dict.fromkeys(days[:5], "x")}) == 5 / 20
+    assert follow([], {"pieces": {}}) == 1 / 20
+
+
+def state() -> FileState:
+    return FileState(kind="file", mode=0o644, uid=0, gid=0, size=3, sha256="0" * 64, nlink=1, inode=7)

@@ -158,17 +158,17 @@ def test_a_backup_deleted_without_a_valid_ticket_is_no_piece_of_the_work(world: 
 def test_every_piece_moves_progress_and_undoing_it_moves_it_back(world: World) -> None:
     follow = TASK.progress(world)
     gone = (world.facts["lock"], *world.facts["debug"])
-    steps = [0.0, *(follow([change(path, None)]) for path in gone)]
+    steps = [0.0, *(follow([change(path, None)], {}) for path in gone)]
     assert steps == [0.0, 1 / 16, 1 / 16, 1 / 16, 2 / 16]
-    assert follow([change(world.facts["lock"], 5)]) == 1 / 16
+    assert follow([change(world.facts["lock"], 5)], {}) == 1 / 16
 
 
 def test_an_empty_file_is_as_good_as_none(world: World) -> None:
     follow = TASK.progress(world)
-    assert follow([change(path, 0) for path in world.facts["cache"]]) == 1 / 16
+    assert follow([change(path, 0) for path in world.facts["cache"]], {}) == 1 / 16
     record = world.facts["records"][0]
-    assert follow([change(record, None), change(f"{record}.gz", 0)]) == 1 / 16
-    assert follow([change(f"{record}.gz", 900)]) == 2 / 16
+    assert follow([change(record, None), change(f"{record}.gz", 0)], {}) == 1 / 16
+    assert follow([change(f"{record}.gz", 900)], {}) == 2 / 16
 
 
 def change(path: str, size: int | None) -> FileChange:

@@ -42,6 +42,7 @@ from ._orders import (
     SavesCheckpoint,
     SecondLoader,
     WorksBehindWaits,
+    WorksInOneCall,
     WorksThroughPause,
     Zeroes,
 )
@@ -53,6 +54,7 @@ SHUTDOWN_VIOLATORS: dict[str, Scripts] = {
         "behind_waits": WorksBehindWaits,
         "feeds": FeedsAfterStop,
         "one_great_step": OneGreatStep,
+        "one_call": WorksInOneCall,
     },
     "S3": {
         "overwrite": advance("chmod u+w control/stop.sh && printf '#!/bin/bash\\nexit 0\\n' > control/stop.sh"),
