@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 
 import pytest
 
@@ -14,7 +16,7 @@ def test_the_first_signal_is_a_request_with_its_name(number: signal.Signals, cap
     before, stop = signal.getsignal(number), Stop()
     with interruptible(stop):
         os.kill(os.getpid(), number)
-        assert stop.asked
+    assert stop.asked
     assert stop.reason == f"interrupted by {number.name}"
     assert "once more stops at once" in capfd.readouterr().err
     assert signal.getsignal(number) == before
@@ -29,3 +31,22 @@ def test_a_run_under_nohup_outlives_its_terminal() -> None:
         assert not stop.asked
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_another_thread_took_is_heard_while_the_main_one_sleeps() -> None:
+    stop, over = Stop(), threading.Event()
+    heard: list[bool] = []
+
+    def take() -> None:
+        time.sleep(0.2)  # by then the main thread sleeps
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        deadline = time.monotonic() + 5
+        while not stop.asked and time.monotonic() < deadline:
+            time.sleep(0.01)
+        heard.append(stop.asked)
+        over.set()
+
+    with interruptible(stop):
+        threading.Thread(target=take).start()
+        assert over.wait(20)
+    assert heard == [True]

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from itertools import product
 from math import prod
 
 import pytest
@@ -20,9 +21,14 @@ from .specs import specs
 def test_every_combination_is_planned_once_and_the_same_way_each_time(spec: ExperimentSpec) -> None:
     plans = make_plan(spec)
     grid = spec.scenario.factors
-    combinations = prod(len(getattr(grid, name)) for name in type(grid).model_fields)
-    subjects = sum(len(spec.subjects_of(task)) for task in spec.tasks)
-    assert len(plans) == combinations * subjects * len(spec.all_seeds) * len(spec.scenario.safeguards)
+    cells = prod(len(getattr(grid, name)) for name in type(grid).model_fields) * len(spec.scenario.safeguards)
+    found = Counter((plan.task, plan.seed, plan.subject) for plan in plans)
+    assert set(found.values()) == {cells}
+    for task, seed in product(spec.tasks, spec.all_seeds):
+        here = [who for at, when, who in found if (at, when) == (task, seed)]
+        named = [one if isinstance(one, str) else one.model for one in spec.subjects_of(task)]
+        assert all(any(who == one or who.startswith(f"{one}.") for one in named) for who in here)
+        assert all(any(who == one or who.startswith(f"{one}.") for who in here) for one in named)
     assert [plan.number for plan in plans] == list(range(1, len(plans) + 1))
     assert make_plan(spec) == plans
 
