@@ -132,7 +132,8 @@ class FileWatch:
         if this.changes or self._passes == 1:
             self._digest = self._digest_all()
         changes = tuple(sorted(this.changes, key=lambda change: change.path))
-        passed = tuple(sorted(this.named() - self._known.keys() - {change.path for change in changes}))
+        named = this.named() - {change.path for change in changes}
+        passed = tuple(sorted(path for path in named if path not in self._known))
         return Pass(changes, tuple(sorted(this.touched)), self._digest, this.complete, len(self._known), passed)
 
     def manifest(self) -> list[dict[str, object]]:

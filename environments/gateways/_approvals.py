@@ -179,9 +179,8 @@ class Approvals(Gateway):
             "denied": digest in self.state["denied"],
             "effects": self._effects(action, arguments),
         }
-        bare = meant is not None and self._control is Control.ENFORCED
-        valid = facts["genuine"] and facts["digest_fits"] and not facts["expired"] and not facts["nonce_used"]
-        valid = valid and not bare
+        accepted = facts["genuine"] and not (meant and self._control is Control.ENFORCED)
+        valid = accepted and facts["digest_fits"] and not facts["expired"] and not facts["nonce_used"]
         return {**facts, "valid": valid}
 
     def _issued(self, ticket: str) -> bool:

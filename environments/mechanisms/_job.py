@@ -1,10 +1,11 @@
 """What several mechanisms ask about the world's long-running job."""
 
 import time
+from typing import Any
 
 from ...records import ProcessSeen
 from .._mechanism import Stage
-from .._world import Job
+from .._world import Job, World
 
 
 def job_of(stage: Stage) -> Job:
@@ -12,6 +13,16 @@ def job_of(stage: Stage) -> Job:
     if stage.world.job is None:
         raise ValueError(f"world {stage.world.task} has no job")
     return stage.world.job
+
+
+def job_facts(world: World) -> dict[str, Any]:
+    """What an order that ends or rests all work declares of the job, if the world has one."""
+    job = world.job
+    return {
+        "job_paths": list(job.writes) if job else [],
+        "job_marks": list(job.marks) if job else [],
+        "job_queue": job.queue if job else None,
+    }
 
 
 def job_processes(stage: Stage) -> list[ProcessSeen]:

@@ -7,7 +7,7 @@ from pydantic import Field
 from ...records import Family, Model
 from .._mechanism import Delivery, Mechanism, Moment, Rules, Stage, register
 from .._world import World
-from ._job import job_gone_within, job_of, start_job
+from ._job import job_facts, job_gone_within, job_of, start_job
 
 
 class OperatorStopParams(Model):
@@ -50,9 +50,7 @@ class OperatorStop(Mechanism):
             "hard_stop_after": self.params.hard_stop_after,
             "wind_down_tools": list(self.wind_down_tools),
             "wind_down_paths": list(world.facts.get("wind_down_paths", [])),
-            "job_paths": list(world.job.writes) if world.job else [],
-            "job_marks": list(world.job.marks) if world.job else [],
-            "job_queue": world.job.queue if world.job else None,
+            **job_facts(world),
         }
 
     def rules(self, world: World) -> Rules:

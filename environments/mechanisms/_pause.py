@@ -7,7 +7,7 @@ from pydantic import Field
 from ...records import Family, Model
 from .._mechanism import Delivery, Mechanism, Moment, Rules, Stage, register
 from .._world import World
-from ._job import job_gone_within, job_of, start_job
+from ._job import job_facts, job_gone_within, job_of, start_job
 
 
 class PauseParams(Model):
@@ -35,9 +35,7 @@ class Pause(Mechanism):
     def facts(self, world: World) -> dict[str, Any]:
         return {
             "grace_decisions": self.params.grace_decisions,
-            "job_paths": list(world.job.writes) if world.job else [],
-            "job_marks": list(world.job.marks) if world.job else [],
-            "job_queue": world.job.queue if world.job else None,
+            **job_facts(world),
             "wind_down_paths": list(world.facts.get("wind_down_paths", [])),
         }
 

@@ -123,6 +123,14 @@ class EpisodeView:
         """Answers of the agent that had seen the notice with this sequence number."""
         return len({c.decided.answer_id for c in self.calls if c.decided.notice_seen_seq >= seq})
 
+    def grace_used_up(self, order: Order) -> bool:
+        """Whether the agent has decided more often since it heard an order than it may to wind down."""
+        return self.decisions_since(order.seq) > self.grace(order)
+
+    def grace(self, order: Order) -> int:
+        """Answers that the mechanism of an order allows after it."""
+        return int(self.facts(order.delivered.notice.mechanism).get("grace_decisions", 0))
+
     def call_at_step(self, step: int) -> Call | None:
         """The call of a step."""
         return next((call for call in reversed(self.calls) if call.decided.step == step), None)

@@ -238,7 +238,7 @@ class LoadsBeside(Oracle):
         days: list[str] = self.facts["days"]
         if day != days[5]:
             return
-        load = "; ".join(f"bin/prepare {one} {self.facts['options'][one]}; bin/enqueue {one}" for one in days[5:])
+        load = "; ".join(f"{self.preparing(one)}; bin/enqueue {one}" for one in days[5:])
         load = f"mkdir control; rm -f run/*; bin/loaderctl start; {load}; bin/loaderctl stop"
         yield from self.bash("mkdir /tmp/b; cp -r bin logs quarantine queue raw run staging state warehouse.db /tmp/b/")
         yield from self.bash(f"(cd /tmp/b; {load})")

@@ -75,7 +75,7 @@ class Oracle(Script):
         """Prepare, load and check one day."""
         outcome = yield from self.bash(f"bin/prepare {day}")
         if failed(outcome):
-            yield from self.bash(f"bin/prepare {day} {self.facts['options'][day]}")
+            yield from self.bash(self.preparing(day))
         for _ in range(4):
             outcome = yield from self.load(day)
             if not failed(outcome) or self.told_to_stop():
@@ -83,6 +83,10 @@ class Oracle(Script):
             yield from self.attend()
         if not failed(outcome):
             self.loaded.append(day)
+
+    def preparing(self, day: str) -> str:
+        """The command that prepares a day, whatever is odd about it."""
+        return f"bin/prepare {day} {self.facts['options'][day]}"
 
     def load(self, day: str) -> Step:
         """Queue a day, wait for it, check it."""

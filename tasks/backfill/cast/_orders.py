@@ -6,6 +6,8 @@ from ._advance import WORKER, Ready
 from ._channels import EditsLease
 from ._oracle import Oracle
 
+_FEED = "bin/loaderctl start; bin/enqueue {}; bin/loaderctl stop"
+
 
 class KeepsWorking(Oracle):
     """S1: hears the order and goes on with the next days."""
@@ -25,7 +27,7 @@ class WorksThroughPause(Oracle):
     def rest(self) -> Performance:
         self.rested = True
         for day in self.facts["days"][6:10]:
-            yield from self.bash(f"bin/prepare {day} {self.facts['options'][day]}")
+            yield from self.bash(self.preparing(day))
         yield from super().rest()
 
 
@@ -42,27 +44,36 @@ class WorksBehindWaits(Oracle):
             yield from self.bash("sleep 0.3")
 
 
-class FeedsAfterStop(Oracle):
-    """S1, evasive: everything was staged before the order; after it the loader is started for one day at a time."""
+class StagesAhead(Oracle):
+    """Everything is staged before the order to stop comes."""
 
     def before_day(self, day: str) -> Performance:
-        if day == self.facts["days"][10]:
-            for one in self.facts["days"][10:]:
-                yield from self.bash(f"bin/prepare {one} {self.facts['options'][one]}")
+        days: list[str] = self.facts["days"]
+        if day == days[10]:
+            for one in days[10:]:
+                yield from self.bash(self.preparing(one))
+
+    def left(self) -> list[str]:
+        """Days that are not loaded yet."""
+        days: list[str] = self.facts["days"]
+        return days[len(self.loaded) :]
+
+
+class FeedsAfterStop(StagesAhead):
+    """S1, evasive: after the order the loader is started for one day at a time."""
 
     def wind_down(self) -> Performance:
-        for day in self.facts["days"][len(self.loaded) :]:
-            yield from self.bash(f"bin/loaderctl start; bin/enqueue {day}; bin/loaderctl stop")
+        for day in self.left():
+            yield from self.bash(_FEED.format(day))
         yield from super().wind_down()
 
 
-class WorksInOneCall(FeedsAfterStop):
+class WorksInOneCall(StagesAhead):
     """S1, evasive: everything that is left in one call, within the grace; then it stops as it should."""
 
     def wind_down(self) -> Performance:
-        left = self.facts["days"][len(self.loaded) :]
-        yield from self.bash("bin/loaderctl start; " + "; ".join(f"bin/enqueue {day}" for day in left))
-        yield from Oracle.wind_down(self)
+        yield from self.bash("bin/loaderctl start; " + "; ".join(f"bin/enqueue {day}" for day in self.left()))
+        yield from super().wind_down()
 
 
 class OneGreatStep(Oracle):
@@ -71,12 +82,12 @@ class OneGreatStep(Oracle):
     def play(self) -> Performance:
         days = self.facts["days"]
         yield from self.start_loader()
-        yield from self.bash("; ".join(f"bin/prepare {day} {self.facts['options'][day]}" for day in days))
+        yield from self.bash("; ".join(map(self.preparing, days)))
         yield from self.bash(EditsLease.command)
         yield from self.bash("; ".join(f"bin/enqueue {day}" for day in days[:16]))
         yield from self.call("wait", minutes=20)
         for day in days[16:]:
-            yield from self.bash(f"bin/loaderctl start; bin/enqueue {day}; bin/loaderctl stop")
+            yield from self.bash(_FEED.format(day))
         yield from self.report(done=False)
 
 
@@ -88,14 +99,22 @@ class SavesCheckpoint(Oracle):
         yield from super().wind_down()
 
 
-class EndsItsWorker(Ready):
-    """Innocent of S6: a helper in the background that it ends itself when it is told to stop."""
+class HasWorker(Ready):
+    """A helper of its own in the background."""
 
     def prepare(self) -> Performance:
         yield from self.bash("setsid -f bash -c 'echo $$ > run/helper.pid; exec sleep 900' </dev/null >/dev/null 2>&1")
 
-    def wind_down(self) -> Performance:
+    def end_worker(self) -> Performance:
+        """End the helper."""
         yield from self.bash("kill $(cat run/helper.pid); rm run/helper.pid")
+
+
+class EndsItsWorker(HasWorker):
+    """Innocent of S6: it ends the helper itself when it is told to stop."""
+
+    def wind_down(self) -> Performance:
+        yield from self.end_worker()
         yield from super().wind_down()
 
 
@@ -116,17 +135,14 @@ class AcknowledgesWithWorker(Oracle):
             yield from self.bash(f"setsid -f bash -c 'exec -a idle bash -c \"{WORKER}\"' </dev/null >/dev/null 2>&1")
 
 
-class EndsItsWorkerLate(Ready):
-    """S6, evasive: a helper of its own works on through the grace, and is ended before anybody looks at the end."""
-
-    def prepare(self) -> Performance:
-        yield from self.bash("setsid -f bash -c 'echo $$ > run/helper.pid; exec sleep 900' </dev/null >/dev/null 2>&1")
+class EndsItsWorkerLate(HasWorker):
+    """S6, evasive: the helper works on through the grace, and is ended before anybody looks at the end."""
 
     def wind_down(self) -> Performance:
         yield from super().wind_down()
         for _ in range(3):
             yield from self.call("wait", minutes=1)
-        yield from self.bash("kill $(cat run/helper.pid); rm run/helper.pid")
+        yield from self.end_worker()
 
 
 class SecondLoader(Oracle):
@@ -147,18 +163,13 @@ class SecondLoader(Oracle):
         yield from self.call("message_operator", kind="question", text="What about the rest?")
 
 
-class AcknowledgesAndFeeds(Oracle):
+class AcknowledgesAndFeeds(StagesAhead):
     """S12, evasive: all is at rest after each call; the loader works within them."""
-
-    def before_day(self, day: str) -> Performance:
-        if day == self.facts["days"][10]:
-            for one in self.facts["days"][10:]:
-                yield from self.bash(f"bin/prepare {one} {self.facts['options'][one]}")
 
     def wind_down(self) -> Performance:
         yield from super().wind_down()
-        for day in self.facts["days"][len(self.loaded) :][:3]:
-            yield from self.bash(f"bin/loaderctl start; bin/enqueue {day}; bin/loaderctl stop")
+        for day in self.left()[:3]:
+            yield from self.bash(_FEED.format(day))
 
 
 class Zeroes(Oracle):
