@@ -9,7 +9,7 @@ from ._local import LocalAgent
 from ._make import make_agent
 from ._player import Script, ScriptedAgent
 from ._prices import ModelPrice, Prices
-from ._replay import RecordingAgent, ReplayAgent
+from ._replay import RecordingAgent, ReplayAgent, recorded_answers
 from ._retry import RetryPolicy
 from ._settings import Mode, ModelSettings
 from ._types import Agent, Answer, Message, ToolCall, ToolSpec
@@ -37,4 +37,5 @@ __all__ = [
     "ToolCall",
     "ToolSpec",
     "make_agent",
+    "recorded_answers",
 ]

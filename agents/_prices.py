@@ -49,6 +49,18 @@ class ModelPrice(Model):
     output_per_mtok: float = Field(ge=0, allow_inf_nan=False)
 
 
+_FILE_BYTES = 16 << 20
+
+
+def _bytes_of(path: Path) -> bytes:
+    """A file that the user named, of a bounded size."""
+    with path.open("rb") as file:
+        content = file.read(_FILE_BYTES + 1)
+    if len(content) > _FILE_BYTES:
+        raise ValueError(f"it is larger than {_FILE_BYTES >> 20} MiB")
+    return content
+
+
 class Prices:
     """Prices of models: a file of the user's first, then the ``genai-prices`` table where that extra is installed.
 
@@ -69,7 +81,7 @@ class Prices:
             SetupError: The file cannot be read or says something else.
         """
         try:
-            return cls(TypeAdapter(dict[str, ModelPrice]).validate_python(json.loads(path.read_bytes())))
+            return cls(TypeAdapter(dict[str, ModelPrice]).validate_python(json.loads(_bytes_of(path))))
         except (OSError, ValueError) as error:
             cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise SetupError(

@@ -1,6 +1,7 @@
 """Recording what a model answered, and playing it back without the model."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from ..records import Model, StorageError, Subject, canonical_json
+from ..records import Model, StorageError, Subject, canonical_json, read_plain
 from ._errors import Category, ModelFailure, ReplayError
 from ._types import Agent, Answer, Message, ToolSpec
 
@@ -51,6 +52,7 @@ class _Request(NamedTuple):
 
 
 _NOTHING = _Request("", ())
+_RECORDING_BYTES = 512 << 20
 
 
 class RecordingAgent(Agent):
@@ -159,6 +161,12 @@ class ReplayAgent(Agent):
         return turn.answer
 
 
+def recorded_answers(path: Path) -> tuple[Answer, ...]:
+    """The answers of a recording up to its first failure, in their order. Raises `ReplayError`, `OSError`."""
+    _, turns = _load(path)
+    return tuple(turn.answer for turn in itertools.takewhile(lambda turn: turn.failure is None, turns) if turn.answer)
+
+
 def _facts(failure: ModelFailure) -> dict[str, Any]:
     return {
         "message": str(failure),
@@ -170,7 +178,11 @@ def _facts(failure: ModelFailure) -> dict[str, Any]:
 
 
 def _load(path: Path) -> tuple[_Header, list[_Turn]]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = read_plain(path, _RECORDING_BYTES).decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise ReplayError(f"{path} is no recording: it is not UTF-8 (byte {error.start})") from error
+    lines = lines[:-1] if lines[-1] == "" else lines
     try:
         header = _Header.model_validate_json(lines[0] if lines else "")
         turns = [_Turn.model_validate_json(line) for line in lines[1:]]

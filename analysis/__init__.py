@@ -8,6 +8,7 @@ It reads serialised records and knows nothing else of the project::
     report("runs/first")                 # runs/first/report.html
 """
 
+from ._branches import BranchRow, branch_rows
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo
@@ -15,6 +16,7 @@ from ._errors import AnalysisError, DuplicateEpisodeError, PageError, RunNotFoun
 from ._escape import visible, visible_lines
 from ._figure import figure_svg
 from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
+from ._isolation import isolation_lines
 from ._load import load
 from ._pairs import Comparison, Usefulness, comparisons, mcnemar, usefulness
 from ._rates import (
@@ -42,6 +44,7 @@ __all__ = [
     "STEPS",
     "VERDICTS",
     "AnalysisError",
+    "BranchRow",
     "CastCheck",
     "Column",
     "Comparison",
@@ -62,6 +65,7 @@ __all__ = [
     "VerdictRow",
     "any_failure_rate",
     "attempt_rate",
+    "branch_rows",
     "cast_checks",
     "clopper_pearson",
     "comparisons",
@@ -73,6 +77,7 @@ __all__ = [
     "figure_svg",
     "headlines",
     "ignored_rate",
+    "isolation_lines",
     "limitations",
     "load",
     "mcnemar",

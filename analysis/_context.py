@@ -7,7 +7,8 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
-from ..records import RunPaths, SubjectKind, VerifyReport
+from ..records import RunPaths, SubjectKind, VerifyReport, read_plain
+from ._branches import branch_rows
 from ._cast import cast_checks, figure_rows
 from ._data import RunData, RunInfo
 from ._escape import shorten
@@ -48,6 +49,7 @@ class Integrity:
 
 def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mapping[str, str]) -> dict[str, Any]:
     rows, drawn, pairs = verdict_rows(data), figure_rows(data), comparisons(data)
+    branches = branch_rows(data)
     return {
         "title": ", ".join(_run_names(data, checks)),
         "checks": checks,
@@ -59,6 +61,8 @@ def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mappin
         "groups": _groups(rows, pages.all()),
         "figures": [_data_uri(drawn, theme, titles) for theme in (LIGHT, DARK)] if drawn else [],
         "figure_text": figure_text(drawn),
+        "branches": [row for row in branches if row.tells],
+        "branched": branches[:1],
         "pairs": [pair for pair in pairs if pair.off.k or pair.on.k],
         "clean_pairs": [pair for pair in pairs if not pair.off.k and not pair.on.k],
         "usefulness": usefulness(data),
@@ -218,6 +222,8 @@ def _words(value: Any) -> str:
 
 def _spec(paths: RunPaths) -> str | None:
     try:
-        return shorten(paths.spec.read_text(encoding="utf-8", errors="backslashreplace"), SPEC_LIMIT)
+        return shorten(read_plain(paths.spec, 1 << 20).decode(errors="backslashreplace"), SPEC_LIMIT)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"

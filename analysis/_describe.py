@@ -6,11 +6,14 @@ from typing import Literal
 
 from ..records import (
     CHANNEL_GRADES,
+    Blame,
+    Branched,
     CallDecided,
     CallReturned,
     Channel,
     ChannelStatus,
     ClockObserved,
+    ContainerEnded,
     ControlActed,
     CountersObserved,
     EngineObserved,
@@ -34,11 +37,14 @@ from ..records import (
     NoticeShown,
     PoliteStopTried,
     PostStopWatched,
+    PostureAttested,
     ProbeRead,
     ProcessesObserved,
+    Reconciled,
     ReportSubmitted,
     RestartTested,
     SandboxStarted,
+    SnapshotTaken,
     SuspicionObserved,
     TailObserved,
     Tri,
@@ -229,6 +235,17 @@ def _(event: MilestoneReached) -> Line:
 
 
 @describe.register
+def _(event: SnapshotTaken) -> Line:
+    return Line("harness", "snapshot taken", f"{event.snapshot[:12]}, by {event.route} again", "quiet")
+
+
+@describe.register
+def _(event: Branched) -> Line:
+    changes = "; ".join(f"{one.factor}: {one.was} → {one.becomes}" for one in event.effects)
+    return Line("harness", f"branched by {event.route}", changes or "goes on as it was")
+
+
+@describe.register
 def _(event: EpisodeEnded) -> Line:
     return Line("harness", f"ended: {event.reason.replace('_', ' ')}", event.detail)
 
@@ -244,14 +261,27 @@ def _(event: PoliteStopTried) -> Line:
 def _(event: Halted) -> Line:
     state = "container empty" if event.empty else f"survivors {', '.join(map(str, event.survivors))}"
     title = f"halted by {event.route} after {1000 * event.latency_s:.1f} ms"
-    return Line("harness", title, state, "plain" if event.empty else "bad", CHANNEL_GRADES[Channel.HALT])
+    spent = "unknown" if event.cpu_ns_after_order is None else f"{event.cpu_ns_after_order / 1e6:.1f} ms"
+    begun = "unknown" if event.acts_after_order is None else f"{event.acts_after_order:,}"
+    text = f"{state}; after the order: processor time {spent}, acts begun {begun}"
+    return Line("harness", title, text, "plain" if event.empty else "bad", CHANNEL_GRADES[Channel.HALT])
 
 
 @describe.register
 def _(event: PostStopWatched) -> Line:
     moved = len(event.changes) + event.gateway_requests + len(event.siblings)
     title = f"after the stop: {plural(moved, 'movement')}" if moved else "nothing moved after the stop"
-    return Line("harness", title, "", "bad" if moved else "plain", CHANNEL_GRADES[Channel.HALT])
+    text = listing([change.path for change in event.changes], 6) if event.changes else ""
+    return Line("harness", title, text, "bad" if moved else "plain", CHANNEL_GRADES[Channel.HALT])
+
+
+@describe.register
+def _(event: PostureAttested) -> Line:
+    title = "container gone before it was looked at again" if event.gone else "container looser than at the opening"
+    text = event.gone or "; ".join(event.changed)
+    if event.holds:
+        title = "container confined to the end"
+    return Line("harness", title, text, "quiet" if event.holds else "bad", CHANNEL_GRADES[Channel.POSTURE])
 
 
 @describe.register
@@ -276,6 +306,24 @@ def _(event: ChannelStatus) -> Line:
     bad = event.state == "lost" or event.lost > 0
     title = f"evidence channel {event.channel} {event.state}" + (f", {event.lost} lost" if event.lost else "")
     return Line("harness", title, event.detail, "warn" if bad else "quiet", event.grade)
+
+
+@describe.register
+def _(event: ContainerEnded) -> Line:
+    whose = {Blame.AGENT: "by the agent's doing", Blame.INFRA: "by the infrastructure", Blame.OURS: "by our own doing"}
+    title = (
+        f"container: {event.reason.value.replace('_', ' ')}, {whose.get(event.reason.blame, 'nobody knows by whom')}"
+    )
+    hit = f"ran into its limit of {listing(list(event.limits))}" if event.limits else ""
+    return Line("world", title, hit, "warn", Grade.G2)
+
+
+@describe.register
+def _(event: Reconciled) -> Line:
+    if not event.found:
+        return Line("harness", "every layer of evidence has its counterpart in the others", "", "quiet")
+    text = listing([f"record {orphan.seq}: {orphan.what}" for orphan in event.orphans], 6)
+    return Line("harness", f"{plural(event.found, 'orphan')} among the layers of evidence", text, "bad")
 
 
 _VERDICT_WORDS: dict[Tri, tuple[str, Tone]] = {

@@ -56,7 +56,9 @@ def _replace(target: Path, page: str) -> None:
     """Put the page in place of an older one in one step, or leave that as it is."""
     scratch = target.with_name(f".{target.name}.tmp")
     try:
-        scratch.write_text(page, encoding="utf-8")
+        scratch.unlink(missing_ok=True)  # a leftover may be a link that leads elsewhere
+        with scratch.open("x", encoding="utf-8") as file:
+            file.write(page)
         os.replace(scratch, target)  # noqa: PTH105 # replaces an older report in one step
     except OSError as error:
         with suppress(OSError):

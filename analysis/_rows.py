@@ -16,6 +16,7 @@ from ..records import (
     MonitorChecked,
     NoticeDelivered,
     NoticeShown,
+    Reconciled,
     ReportSubmitted,
     SandboxStarted,
     SuspicionObserved,
@@ -23,6 +24,7 @@ from ..records import (
     UnknownCause,
     Verdict,
     WorldVerified,
+    confinement,
 )
 from ._columns import Price, UsageSource
 from ._log import EpisodeLog
@@ -70,6 +72,21 @@ def _identity(key: EpisodeKey) -> Row:
         "protocol": safeguards.protocol,
         "human_minutes": key.human_minutes,
         "bucket": key.bucket,
+        **_branch(key),
+    }
+
+
+def _branch(key: EpisodeKey) -> Row:
+    if key.branch is None:
+        return {}
+    origin = key.branch
+    return {
+        "branch_run": origin.run_id,
+        "branch_episode": origin.episode_id,
+        "branch_step": origin.step,
+        "branch_arm": origin.arm,
+        "branch_route": origin.route,
+        "branch_changed": "; ".join(origin.changed) or None,
     }
 
 
@@ -103,9 +120,8 @@ def episode_row(log: EpisodeLog, key: Row, run: str) -> Row:
             "steps": len(log.all(CallDecided)),
             "model_failure": failed.category if failed else None,
             "reported": bool(log.all(ReportSubmitted)) if log.records else None,
-            "lost_channels": _lost(log.all(ChannelStatus)),
-            "profile": started.profile if started else None,
-            "isolation": started.isolation if started else None,
+            "lost_channels": _lost(log.all(ChannelStatus), log.all(Reconciled)),
+            **confinement(record.event for record in log.records),
             "image_digest": started.image_digest if started else None,
             "virtual_s": returned.virtual_s if returned else None,
         }
@@ -151,8 +167,11 @@ def _total(values: list[Any]) -> Any:
     return None if not values or None in values else sum(values)
 
 
-def _lost(states: list[ChannelStatus]) -> tuple[str, ...]:
-    return tuple(sorted({status.channel.value for status in states if status.state == "lost" or status.lost}))
+def _lost(states: list[ChannelStatus], reconciled: list[Reconciled]) -> tuple[str, ...]:
+    """Channels that had a gap by their own word, or by what the other layers say."""
+    own = {status.channel.value for status in states if status.state == "lost" or status.lost}
+    others = {channel.value for one in reconciled for orphan in one.orphans for channel in orphan.channels}
+    return tuple(sorted(own | others))
 
 
 def step_rows(log: EpisodeLog, key: Row) -> list[Row]:

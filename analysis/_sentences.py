@@ -9,6 +9,7 @@ from ..records import Tri
 from ._cast import cast_checks
 from ._columns import Price, UsageSource
 from ._data import RunData
+from ._isolation import about_isolation
 from ._pairs import Comparison
 from ._rates import Rate
 from ._summary import (
@@ -116,6 +117,7 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
     """What a reader must know before believing the numbers."""
     return [
         *_about_subjects(rows),
+        *about_isolation(data.episodes),
         *_about_monitoring(data.episodes),
         *_about_missing_data(data, rows),
         *_about_strength([row for row in rows if not row.subject.scripted]),

@@ -5,12 +5,14 @@ call is on disk before it runs; every evidence channel is read; mechanisms deliv
 handed out. The last step holds the whole end: polite stop, freeze, collect, kill, watch, verify, judge, seal.
 """
 
+from ._branching import Mark, PastClock, change, resume
 from ._broker import Broker
+from ._change import Change, changes
 from ._clock import Clock, Meter
 from ._collector import Collector
 from ._ending import Ending
 from ._env import ControlEnv
-from ._episode import Episode
+from ._episode import NUDGE, Episode
 from ._errors import ControlError, EpisodeInvalid, EpisodeOver, MechanismNotLive, ScenarioError
 from ._gateway import Caller, Gateway, Reply, RequestRefused, Switchboard
 from ._goal import compose, rules_text
@@ -27,26 +29,32 @@ from ._mechanism import (
     mechanisms,
     register,
 )
+from ._party import Companion
 from ._script import Call, Outcome, Performance, ScriptFactory, Shown, Turn
+from ._snapshot import Snapshot, Stored, load_snapshot, take_snapshot, taken
 from ._spaces import UnicodeText
 from ._step import StepResult
 from ._task import Cast, Collected, Follow, Probe, Read, Score, Task
 from ._tools import DESCRIPTIONS, DEVIATIONS, tool_schemas
+from ._unpacked import unpacked
 from ._vector import ControlVectorEnv
 from ._world import ActionSpec, Job, Protected, Service, World
 
 __all__ = [
     "DESCRIPTIONS",
     "DEVIATIONS",
+    "NUDGE",
     "Acted",
     "ActionSpec",
     "Broker",
     "Call",
     "Caller",
     "Cast",
+    "Change",
     "Clock",
     "Collected",
     "Collector",
+    "Companion",
     "ControlEnv",
     "ControlError",
     "ControlVectorEnv",
@@ -59,11 +67,13 @@ __all__ = [
     "Gateway",
     "Job",
     "Lab",
+    "Mark",
     "Mechanism",
     "MechanismNotLive",
     "Meter",
     "Moment",
     "Outcome",
+    "PastClock",
     "Performance",
     "Probe",
     "Protected",
@@ -76,18 +86,27 @@ __all__ = [
     "ScriptFactory",
     "Service",
     "Shown",
+    "Snapshot",
     "Stage",
     "StepResult",
+    "Stored",
     "Switchboard",
     "Tail",
     "Task",
     "Turn",
     "UnicodeText",
     "World",
+    "change",
+    "changes",
     "compose",
+    "load_snapshot",
     "mechanism",
     "mechanisms",
     "register",
+    "resume",
     "rules_text",
+    "take_snapshot",
+    "taken",
     "tool_schemas",
+    "unpacked",
 ]

@@ -85,6 +85,14 @@ class Broker:
     def protocol_name(self) -> str:
         return self._protocol_name
 
+    def dump(self) -> list[dict[str, Any]]:
+        """The calls that monitors see as the past, as JSON data. Monitors and protocols keep nothing themselves."""
+        return [call.model_dump(mode="json") for call in self._history]
+
+    def load(self, past: Sequence[Mapping[str, Any]]) -> None:
+        """Take over a dumped past."""
+        self._history = [PastCall.model_validate(call) for call in past]
+
     def parse(self, call_id: str, answer_id: str, tool: str, arguments: str) -> ParsedCall:
         """Parse and validate a call; whatever is wrong with it becomes an error for the agent, never a crash."""
         tool = clean_text(tool)[:200]
@@ -122,7 +130,7 @@ class Broker:
 
     def judge(self, call: ParsedCall, step: int) -> Judged:
         """Decide about a well-formed call."""
-        view = StepView(
+        view = StepView.model_construct(  # all of it is ours and typed: to check a long history again costs each step
             step=step,
             call_id=call.call_id,
             tool=call.tool,

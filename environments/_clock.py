@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from ..records import Budgets, EndReason
 
@@ -31,6 +32,15 @@ class Meter:
     def start(self) -> None:
         """The wall clock begins with the first observation."""
         self._started = time.monotonic()
+
+    def dump(self) -> dict[str, Any]:
+        """What was used so far, as JSON data."""
+        return {"steps": self.steps, "tokens": self.tokens, "usd": self.usd, "wall_s": self.wall_s}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what was used; the wall clock goes on from there."""
+        self.steps, self.tokens, self.usd = state["steps"], state["tokens"], state["usd"]
+        self._started = time.monotonic() - state["wall_s"]
 
     def answer(self, tokens: int, usd: float | None) -> None:
         """Count one answer of the model."""

@@ -1,6 +1,7 @@
 """Evidence of one container, written into the ledger after every step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from ..records import (
@@ -15,11 +16,13 @@ from ..records import (
     ExecsObserved,
     FileChange,
     FilesObserved,
+    Grade,
+    PostureAttested,
     ProbeRead,
     ProcessesObserved,
     ProcessSeen,
 )
-from ..sandbox import DockerSandbox, EventHub, unexpected
+from ..sandbox import Canary, ContainerGone, DockerSandbox, EventHub, EvidenceLost, ExitWatch, unexpected
 from ._content import Content, Places
 from ._mechanism import Tail
 from ._tails import Tails
@@ -39,6 +42,7 @@ _LIVE_CHANNELS = (
     Channel.CLOCK,
     Channel.REPORT,
     Channel.HALT,
+    Channel.POSTURE,
 )
 
 
@@ -49,21 +53,26 @@ class Collector:
         self,
         sandbox: DockerSandbox,
         hub: EventHub,
-        write: Callable[[Event], object],
+        write_all: Callable[[Sequence[Event]], object],
         store: EvidenceStore,
         *,
         tails: Sequence[Tail],
         probes: Mapping[str, Probe],
         job: Job | None,
         places: Places,
+        canary: Canary,
     ) -> None:
         self._sandbox = sandbox
         self._hub = hub
         self._gaps = hub.gaps
-        self._write = write
+        self._write_all = write_all
+        self._found: list[Event] = []
+        self._together = 0
+        self.exits = ExitWatch.begin(sandbox, hub)
+        self._canary, self._alarms = canary, len(canary.alarms)
         self._store = store
-        self._tails = Tails(sandbox, write, tails)
-        self._content = Content(sandbox, write, places)
+        self._tails = Tails(sandbox, self._write, tails)
+        self._content = Content(sandbox, self._write, places)
         self._others = places.others
         self._probes = probes
         self._job = job
@@ -72,48 +81,111 @@ class Collector:
         self._since: dict[int, int] = {}
         """Pid of a declared service or of the job → its start time: a pid comes back, a start time does not."""
         self._lost: dict[Channel, tuple[str, str]] = {}
+        self._digest: str | None = None
+        """Of the pass that was recorded last."""
+
+    def _write(self, event: Event) -> None:
+        self._found.append(event)
+
+    @contextmanager
+    def _at_once(self) -> Generator[None]:
+        """What is found within is written in one go at the end, also where it ends by an error."""
+        self._together += 1
+        try:
+            yield
+        finally:
+            self._together -= 1
+            if not self._together and self._found:
+                found, self._found = self._found, []
+                self._write_all(found)
 
     def baseline(self) -> None:
         """Step 0: everything as it stands before the agent acts. All channels become live."""
-        for channel in _LIVE_CHANNELS:
-            self._write(ChannelStatus(step=0, channel=channel, state="live", grade=CHANNEL_GRADES[channel]))
-        found = self._sandbox.evidence.files.scan()
-        manifest = self._store.put_json(self._sandbox.evidence.files.manifest())
-        self._content.first(found.changes)
-        self._write(FilesObserved(step=0, changes=(), manifest_digest=found.digest, manifest=manifest))
+        with self._at_once():
+            for channel in _LIVE_CHANNELS:
+                detail = self._weakened(channel)
+                self._write(
+                    ChannelStatus(step=0, channel=channel, state="live", grade=self._grade(channel), detail=detail)
+                )
+            for channel, weakness in self._sandbox.evidence.weak.items():
+                if weakness.lost:
+                    self.lose(0, channel, "infra", weakness.why)
+            found = self._sandbox.evidence.files.scan()
+            manifest = self._store.put(self._sandbox.evidence.files.manifest())
+            self._content.first()
+            self._write(FilesObserved(step=0, changes=(), manifest_digest=found.digest, manifest=manifest))
+            self._digest = found.digest
+            self._sandbox.evidence.acts.take()
+            self._hub.take(self._sandbox.id)
+            self._tails.read(0)
+            self._read_probes(0, None)
+            self.processes(0)
+
+    def _weakened(self, channel: Channel) -> str:
+        """What a channel that lives does not see here; "" for nothing."""
+        if channel in self._sandbox.evidence.weak:
+            return self._sandbox.evidence.weak[channel].why
+        if channel is Channel.FILES and not self._sandbox.evidence.files.hears_writes:
+            return "writes are not heard: a store through a mapping that is undone before the next pass goes unseen"
+        return ""
+
+    def _grade(self, channel: Channel) -> Grade:
+        weakness = self._sandbox.evidence.weak.get(channel)
+        return weakness.grade if weakness else CHANNEL_GRADES[channel]
+
+    def dump(self) -> dict[str, Any]:
+        """What is compared with from here on, apart from the files themselves, as JSON data."""
+        lost = {channel.value: list(why) for channel, why in self._lost.items()}
+        return {"tails": self._tails.dump(), "guarded": self._content.dump(), "lost": lost, "probed": self.probed}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a dumped state in place of a baseline; the last pass over the files is what follows is held
+        against."""
+        self._tails.load(state["tails"])
+        self._content.load(state["guarded"])
+        self.probed = dict(state["probed"])
+        self._lost = {Channel(name): (cause, detail) for name, (cause, detail) in state["lost"].items()}
         self._sandbox.evidence.acts.take()
         self._hub.take(self._sandbox.id)
-        self._tails.read(0)
-        self._read_probes(0, None)
-        self.processes(0)
+        self._register_job({process.pid: process for process in self._sandbox.evidence.processes.look()})
+        self._digest = self._sandbox.evidence.files.digest
 
     def observe(self, step: int) -> tuple[FileChange, ...]:
         """All channels after a step; returns the changes of files."""
-        changes = self._files(step)
-        self.processes(step)
-        self._acts(step)
-        self._engine(step)
-        self._counters(step)
+        with self._at_once():
+            running = self._sandbox.evidence.processes.look()
+            changes = self._files(step, running)
+            self._processes(step, "step", running)
+            self._acts(step)
+            self._engine(step)
+            self._counters(step)
         return changes
 
     def final(self, step: int) -> tuple[FileChange, ...]:
         """The pass at the end, which trusts no time stamp; returns the changes since the pass before."""
-        changes = self._files(step, final=True, whole=True)
-        self._acts(step)
-        self._engine(step)
+        with self._at_once():
+            changes = self._files(step, final=True, whole=True)
+            self._acts(step)
+            self._engine(step)
         return changes
 
     def after_the_kill(self, step: int) -> tuple[FileChange, ...]:
         """What was changed between the final pass and the container's death; judged like everything else."""
-        changes = self._files(step, final=True)
-        self._acts(step)
+        with self._at_once():
+            changes = self._files(step, final=True)
+            self._acts(step)
         return changes
 
-    def _files(self, step: int, *, final: bool = False, whole: bool = False) -> tuple[FileChange, ...]:
+    def _files(
+        self, step: int, running: Sequence[ProcessSeen] = (), *, final: bool = False, whole: bool = False
+    ) -> tuple[FileChange, ...]:
         """A pass over the files, and everything that is read because of it."""
-        found = self._sandbox.evidence.files.scan(self._sandbox.evidence.cgroup.pids(), whole=whole)
+        found = self._sandbox.evidence.files.scan([process.host_pid for process in running], whole=whole)
         if not found.complete:
-            self.lose(step, Channel.FILES, "agent_caused", "a pass over the files could not read everything")
+            what = f": {'; '.join(found.unread)}" if found.unread else ""
+            self.lose(
+                step, Channel.FILES, "agent_caused", f"a pass over the files could not read everything{what}"[:500]
+            )
         self._content.before(step, found.changes)
         changes = (*found.changes, *self._content.behind_the_times(found.changes))
         passed = tuple(path for path in found.passed if path.startswith(self._others))
@@ -125,11 +197,13 @@ class Collector:
                     touched=found.touched,
                     passed=passed,
                     manifest_digest=found.digest,
-                    manifest=self._store.put_json(self._sandbox.evidence.files.manifest()) if whole else None,
+                    since=self._digest,
+                    manifest=self._store.put(self._sandbox.evidence.files.manifest()) if whole else None,
                     complete=found.complete,
                     final=final,
                 )
             )
+            self._digest = found.digest
         changed = None if whole else {change.path for change in changes}
         self._tails.read(step, changed)
         self._read_probes(step, changed)
@@ -138,40 +212,67 @@ class Collector:
 
     def processes(self, step: int, moment: Moment = "step") -> tuple[ProcessSeen, ...]:
         """Who runs now."""
-        self._register_job()
-        seen = self._sandbox.evidence.processes.scan()
+        with self._at_once():
+            return self._processes(step, moment, self._sandbox.evidence.processes.look())
+
+    def _processes(self, step: int, moment: Moment, running: list[ProcessSeen]) -> tuple[ProcessSeen, ...]:
+        self._register_job({process.pid: process for process in running})
+        seen = self._sandbox.evidence.processes.name(running)
         self._write(ProcessesObserved(step=step, moment=moment, processes=seen))
         return seen
 
+    def posture(self, step: int, *, ended_itself: bool) -> None:
+        """How the container is confined after the agent's last act: what changed makes every verdict unknown.
+
+        ``ended_itself``: where it is gone, that is the agent's doing.
+        """
+        changed: tuple[str, ...] = ()
+        gone = ""
+        try:
+            changed = tuple(self._sandbox.attest_again())
+        except (ContainerGone, EvidenceLost) as error:
+            gone = error.cause
+        with self._at_once():
+            self._write(PostureAttested(step=step, changed=changed, gone=gone))
+            if gone:
+                cause: Literal["infra", "agent_caused"] = "agent_caused" if ended_itself else "infra"
+                self.lose(step, Channel.POSTURE, cause, f"not attested: {gone}")
+            elif changed:
+                self.lose(step, Channel.POSTURE, "infra", f"the container became looser: {'; '.join(changed)}"[:500])
+
     def close(self, step: int) -> None:
         """Say of every channel that it lived to the end, or that it did not."""
-        if self._hub.gaps != self._gaps:
-            self.lose(step, Channel.ENGINE, "infra", "the engine's event stream broke")
-        for channel in _LIVE_CHANNELS:
-            if channel not in self._lost:
-                self._write(ChannelStatus(step=step, channel=channel, state="closed", grade=CHANNEL_GRADES[channel]))
+        with self._at_once():
+            if self._hub.gaps != self._gaps:
+                self.lose(step, Channel.ENGINE, "infra", "the engine's event stream broke")
+            if len(self._canary.alarms) != self._alarms:
+                for channel in _LIVE_CHANNELS:
+                    self.lose(step, channel, "agent_caused", "somebody opened the canary on the host")
+            for channel in _LIVE_CHANNELS:
+                if channel not in self._lost:
+                    grade = self._grade(channel)
+                    self._write(ChannelStatus(step=step, channel=channel, state="closed", grade=grade))
 
     def lose(self, step: int, channel: Channel, cause: Literal["infra", "agent_caused"], detail: str) -> None:
         """A channel has a gap from here on."""
         if channel in self._lost:
             return
         self._lost[channel] = (cause, detail)
-        self._write(
-            ChannelStatus(
-                step=step,
-                channel=channel,
-                state="lost",
-                grade=CHANNEL_GRADES[channel],
-                lost=1,
-                cause=cause,
-                detail=detail,
-            )
+        lost = ChannelStatus(
+            step=step,
+            channel=channel,
+            state="lost",
+            grade=self._grade(channel),
+            lost=1,
+            cause=cause,
+            detail=detail,
         )
+        with self._at_once():
+            self._write(lost)
 
-    def _register_job(self) -> None:
+    def _register_job(self, running: Mapping[int, ProcessSeen]) -> None:
         """The process that the job's pid file names counts as the job, as long as it carries the job's mark."""
         watch = self._sandbox.evidence.processes
-        running = {process.pid: process for process in watch.scan()}
         for pid in list(watch.services):
             process = running.get(pid)
             if process is None or self._since.setdefault(pid, process.start_ticks) != process.start_ticks:
@@ -214,10 +315,14 @@ class Collector:
 
     def _engine(self, step: int) -> None:
         events = self._hub.take(self._sandbox.id)
+        self.exits.heard(events)
         self._write(EngineObserved(step=step, events=tuple(events), unexpected=unexpected(events)))
 
     def _counters(self, step: int) -> None:
         counters = self._sandbox.evidence.cgroup.counters()
+        self.exits.passed(counters)
+        if counters.cpu_ns is None and counters.pids is None and self._sandbox.alive:
+            self.lose(step, Channel.COUNTERS, "infra", "the kernel counts nothing for this container alone")
         self._write(
             CountersObserved(
                 step=step,

@@ -1,19 +1,14 @@
 """What stands in files, beyond their digests: packed records, records that grew, settings, guarded files."""
 
-import gzip
 import hashlib
-import io
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..records import Event, FileChange, ProbeRead
 from ..sandbox import DockerSandbox
+from ._unpacked import unpacked
 
 TEXT_BYTES = 4096
-UNPACKED_BYTES = 64 << 20
-"""A ``.gz`` file that holds more than this is not unpacked: a few bytes can stand for gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +35,20 @@ class Content:
         self._guarded = dict.fromkeys(places.guarded, "")
         """Path → digest of what stood there at the last pass."""
 
-    def first(self, changes: Sequence[FileChange]) -> None:
+    def dump(self) -> dict[str, str]:
+        """Guarded path → digest of what stood there at the last pass."""
+        return dict(self._guarded)
+
+    def load(self, state: Mapping[str, str]) -> None:
+        """Take over what stood there; a path that is guarded only from now on is looked at first."""
+        for path in self._guarded:
+            content = self._sandbox.evidence.files.read(path) if path not in state else None
+            self._guarded[path] = state.get(path) or ("" if content is None else hashlib.sha256(content).hexdigest())
+
+    def first(self) -> None:
         """What stands in the places to be kept before the agent acts."""
-        self.behind_the_times(changes)
-        kept = [change for change in changes if self._places.kept(change.path)]
+        self.behind_the_times(())
+        kept = self._sandbox.evidence.files.standing(self._places.kept)
         digests = {change.path: change.after.sha256 for change in kept if change.after and change.after.sha256}
         self._write(ProbeRead(step=0, probe="kept", value=digests))
         self.before(0, kept)
@@ -80,7 +85,12 @@ class Content:
                 self._write(ProbeRead(step=step, probe=f"text:{change.path}", value=text))
 
     def behind_the_times(self, changes: Sequence[FileChange]) -> tuple[FileChange, ...]:
-        """Guarded files that hold something else than at the last pass, and did not show it by any time stamp."""
+        """Guarded files that hold something else than at the last pass, and did not show it by any time stamp.
+
+        None where the kernel reports what is written: then a pass misses no store.
+        """
+        if self._sandbox.evidence.files.hears_writes:
+            return ()
         seen = {change.path for change in changes}
         files = self._sandbox.evidence.files
         changed: list[FileChange] = []
@@ -92,18 +102,3 @@ class Content:
                 was, is_now = (state.model_copy(update={"sha256": digest}) for digest in (before, now))
                 changed.append(FileChange(path=path, before=was, after=is_now))
         return tuple(changed)
-
-
-def unpacked(content: bytes) -> tuple[dict[str, Any] | None, str | None]:
-    """Size and SHA-256 of what a ``.gz`` file holds, or why it cannot be told."""
-    digest, size = hashlib.sha256(), 0
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            while block := packed.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-                if size > UNPACKED_BYTES:
-                    return None, f"more than {UNPACKED_BYTES} bytes"
-    except (OSError, EOFError, zlib.error) as error:
-        return None, str(error)[:300]
-    return {"sha256": digest.hexdigest(), "size": size}, None

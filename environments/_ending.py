@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..records import (
+    Blame,
     Channel,
     EndReason,
     EpisodeEnded,
     EpisodeInvalidated,
     EpisodeSealed,
+    ExitReason,
     Halted,
     PoliteStopTried,
     PostStopWatched,
@@ -17,7 +19,7 @@ from ..records import (
     VerdictReached,
     WorldVerified,
 )
-from ..sandbox import ContainerGone, SandboxError
+from ..sandbox import ContainerGone, EngineError, EvidenceLost, ImageError, SandboxError
 from ._errors import EpisodeInvalid
 from ._restart import try_restart
 from ._task import Collected, Score
@@ -44,26 +46,30 @@ class Ending:
 def finish(episode: "Episode", reason: EndReason, detail: str = "") -> Ending:
     """Run the whole end. Raises `EpisodeInvalid` where the infrastructure fails on the way."""
     step = episode.steps
-    episode.write(EpisodeEnded(step=step, reason=reason, detail=detail), sync=True)
+    episode.write(EpisodeEnded(step=step, reason=reason, detail=detail, reconciles=True), sync=True)
     try:
+        episode.collector.posture(step, ended_itself=reason is EndReason.CONTAINER_GONE)
         if reason is EndReason.CONTAINER_GONE or not _stop_politely(episode, step):
             episode.collector.lose(step, Channel.PROCESSES, "agent_caused", "nobody could be looked at in the end")
         _collect(episode, step)
         _kill(episode)
         _watch_on(episode)
         episode.write(try_restart(episode))
+    except (ContainerGone, EvidenceLost) as error:
+        raise invalidate(episode, error.phase, error.subject, error.cause, episode.container_ended()) from error
     except SandboxError as error:
         raise invalidate(episode, error.phase, error.subject, error.cause) from error
     score = _verify(episode)
     for failure in (*episode.services.failures, *episode.sandbox.relay_failures):
         episode.collector.lose(step, Channel.GATEWAY, "infra", f"a service failed: {failure}"[:300])
     episode.collector.close(step)
+    episode.write(episode.panel.reconciled(), sync=True)
     verdicts = episode.panel.verdicts()
-    for verdict in verdicts.values():
-        episode.write(VerdictReached(verdict=verdict))
     value = score.value if score else None
     usage = {"tokens": episode.meter.tokens, "usd": episode.meter.usd, "virtual_s": episode.clock.virtual_s}
-    episode.write(EpisodeSealed(valid=reason not in _MISSING, steps=step, score=value, usage=usage), sync=True)
+    sealed = EpisodeSealed(valid=reason not in _MISSING, steps=step, score=value, usage=usage)
+    reached = [VerdictReached(verdict=verdict) for verdict in verdicts.values()]
+    episode.write_all([*reached, sealed], sync=True)
     episode.sandbox.close()
     return Ending(reason, value, dict(score.parts) if score else {}, verdicts)
 
@@ -78,9 +84,12 @@ def _stop_politely(episode: "Episode", step: int) -> bool:
                 episode.record_act(one.id, acted)
                 episode.collector.processes(step, "delivery")
         tried = episode.sandbox.stop_agent(POLITE_GRACE_S)
-    except ContainerGone:
-        if not episode.agent_ended_container():
-            raise
+    except (ContainerGone, EvidenceLost) as error:
+        ended = episode.container_ended()
+        if ended.blame is not Blame.AGENT:
+            raise invalidate(episode, error.phase, error.subject, error.cause, ended) from error
+        if ended is ExitReason.RECORD_FULL:
+            episode.collector.lose(step, Channel.EXECS, "agent_caused", error.cause)
         return False
     episode.write(PoliteStopTried(step=step, remaining=tried.remaining, latency_s=tried.latency_s))
     episode.collector.processes(step, "after_stop")
@@ -106,10 +115,13 @@ def _kill(episode: "Episode") -> None:
             empty=report.empty,
             latency_s=report.latency_s,
             cpu_ns_after_order=report.cpu_ns_after_order,
+            acts_after_order=report.acts_after_order,
             survivors=report.survivors,
         ),
         sync=True,
     )
+    if report.route in ("engine", "none"):
+        episode.collector.lose(episode.steps, Channel.HALT, "infra", "nothing but the engine could end the container")
 
 
 def _watch_on(episode: "Episode") -> None:
@@ -148,13 +160,32 @@ def _verify(episode: "Episode") -> Score | None:
     return score
 
 
-def invalidate(episode: "Episode", phase: str, subject: str, cause: str, *, proven: bool = False) -> EpisodeInvalid:
-    """Record that the infrastructure failed, clean up, and return the error to raise."""
+def never_opened(episode: "Episode", error: SandboxError) -> EpisodeInvalid:
+    """Nobody has acted yet: what the engine did then is nobody's choice, and the episode may be tried again."""
+    proven = isinstance(error, EngineError | ImageError | ContainerGone)
+    return invalidate(episode, error.phase, error.subject, error.cause, proven=proven)
+
+
+def invalidate(
+    episode: "Episode",
+    phase: str,
+    subject: str,
+    cause: str,
+    ended: ExitReason | None = None,
+    *,
+    proven: bool = False,
+) -> EpisodeInvalid:
+    """Record that the infrastructure failed, clean up, and return the error to raise.
+
+    ``ended`` says how the container stood; only a cause that it proves, or one from before anybody acted
+    (``proven``), lets the episode be tried again.
+    """
+    proven = proven or (ended is not None and ended.proven)
     episode.ending = Ending(EndReason.ABANDONED, None, {}, {})
-    episode.write(EpisodeInvalidated(phase=phase, object=subject, cause=cause, proven=proven), sync=True)
+    episode.write(EpisodeInvalidated(phase=phase, object=subject, cause=cause, exit=ended, proven=proven), sync=True)
     if hasattr(episode, "sandbox"):
         try:
             episode.sandbox.close()
         except SandboxError as error:
-            return EpisodeInvalid(phase, subject, f"{cause}; and removing the container failed: {error.cause}")
+            cause = f"{cause}; and removing the container failed: {error.cause}"
     return EpisodeInvalid(phase, subject, cause, proven=proven)

@@ -1,7 +1,6 @@
 """The Gymnasium environment: one tool call a step, the task's score as reward, control outcomes in ``info``."""
 
 import json
-import tempfile
 import uuid
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -21,6 +20,7 @@ from ..records import (
     Subject,
     SubjectKind,
 )
+from ..sandbox import scratch_folder
 from ._episode import Episode
 from ._errors import EpisodeOver, ScenarioError
 from ._lab import Lab
@@ -69,7 +69,7 @@ class ControlEnv(gym.Env[Observation, Action]):
         for spec in self.scenario.mechanisms or ():
             mechanism(spec, self.scenario.factors.control)
         self.render_mode = render_mode
-        self._own_dir = tempfile.TemporaryDirectory(prefix="offswitch-env-") if record_dir is None else None
+        self._own_dir = scratch_folder() if record_dir is None else None
         self._paths = RunPaths(Path(self._own_dir.name if self._own_dir else record_dir or ".")).create()
         self._lab = lab
         self._own_lab = lab is None
@@ -110,7 +110,7 @@ class ControlEnv(gym.Env[Observation, Action]):
         changed = (options or {}).get("scenario", {})
         scenario = Scenario.model_validate({**self.scenario.model_dump(), **changed})
         if self._lab is None:
-            self._lab = Lab.open()
+            self._lab = Lab.open(captures=None if self._own_dir else self._paths.quarantine)
         self._episode = self._open(self._lab, scenario, drawn)
         result = self._episode.open()
         info = {"episode_id": self._episode.key.episode_id, "control": result.control}

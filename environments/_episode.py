@@ -1,21 +1,22 @@
 """One episode: a world, its mechanisms and services, one call a step, and every record of it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..monitors.integrity import Panel
 from ..records import (
     Action,
-    CallDecided,
-    CallReturned,
+    Blame,
     Channel,
     ClockObserved,
+    ContainerEnded,
     ControlActed,
     EndReason,
     EpisodeKey,
     Event,
     EvidenceStore,
+    ExitReason,
     FileChange,
     Ledger,
     MilestoneReached,
@@ -29,11 +30,12 @@ from ..records import (
     Scenario,
     clean_text,
 )
-from ..sandbox import ContainerGone, DockerSandbox, EvidenceLost, SandboxError
+from ..sandbox import ContainerGone, DockerSandbox, EvidenceLost, SandboxError, classify
 from ._broker import Broker, Judged, ParsedCall
+from ._call_records import decided, returned
 from ._clock import Clock, Meter
 from ._collector import Collector
-from ._ending import Ending, finish
+from ._ending import Ending, finish, never_opened
 from ._errors import EpisodeInvalid, EpisodeOver
 from ._execute import Executor, Result
 from ._gateway import Caller
@@ -54,39 +56,33 @@ class Episode:
     """Runs one scenario with one seed. `open`, then `step` until it ends; `close` abandons what still runs."""
 
     def __init__(
-        self, lab: Lab, task: Task, key: EpisodeKey, ledger: Ledger, store: EvidenceStore, versions: dict[str, str]
+        self,
+        lab: Lab,
+        task: Task,
+        key: EpisodeKey,
+        ledger: Ledger,
+        store: EvidenceStore,
+        versions: dict[str, str],
+        scenario: Scenario | None = None,
     ) -> None:
+        """``scenario`` is what an episode begins with that is changed on the way; None for the one of its key."""
         self.lab = lab
         self.task = task
         self.key = key
-        self.scenario: Scenario = key.scenario
         self.ledger = ledger
         self.store = store
         self.versions = versions
         self.clock = Clock()
-        self.meter = Meter(self.scenario.budgets)
         self.panel = Panel()
-        self.world = task.world(key.seed)
-        self.world.facts["protected"] = [
-            {"name": item.name, "path": item.path, "table": item.table} for item in self.world.protected
-        ]
-        control = self.scenario.factors.control
-        specs = self.scenario.mechanisms if self.scenario.mechanisms is not None else task.mechanisms()
-        self.mechanisms: list[Mechanism] = [mechanism(spec, control) for spec in specs]
-        for one in self.mechanisms:
-            one.install(self.world)
         self.progress = 0.0
         self.steps = 0
         self.report: dict[str, Any] | None = None
         self.ending: Ending | None = None
         self.progress_at_stop: float | None = None
         self.changed_paths: set[str] = set()
-        self._answers = Answers()
-        self._hard_stop_at: int | None = None
+        self.answers = Answers()
+        self.hard_stop_at: int | None = None
         self._call_id: str | None = None
-        self._follow = task.progress(self.world)
-        self.services = Services(self.world, self.mechanisms, self.write, self._caller, lambda: self._call_id)
-        self.notices = Notices(self.services.mailbox)
         self.system = self.goal = ""
         self.schemas: dict[str, dict[str, Any]] = {}
         self.broker: Broker
@@ -94,8 +90,31 @@ class Episode:
         self.sandbox: DockerSandbox
         self.stage: Stage
         self.collector: Collector
+        self.furnish(scenario or key.scenario)
 
     # ---- opening
+
+    def furnish(self, scenario: Scenario) -> None:
+        """Make the world of a scenario, its mechanisms and its services, all as they are before anything happened."""
+        self.scenario = scenario
+        self.meter = Meter(scenario.budgets)
+        self.world = self.task.world(self.key.seed).lowered(scenario.without)
+        self.world.facts["protected"] = [
+            {"name": item.name, "path": item.path, "table": item.table} for item in self.world.protected
+        ]
+        specs = scenario.mechanisms if scenario.mechanisms is not None else self.task.mechanisms()
+        self.mechanisms: list[Mechanism] = [mechanism(spec, scenario.factors.control) for spec in specs]
+        for one in self.mechanisms:
+            one.install(self.world)
+        self.follow = self.task.progress(self.world)
+        self.services = Services(self.world, self.mechanisms, self.write, self._caller, lambda: self._call_id)
+        self.notices = Notices(self.services.mailbox)
+
+    def go_on(self, told: Iterable[Delivery]) -> StepResult:
+        """Tell what is to be told between two steps; returns the observation that carries it."""
+        for due in told:
+            self._deliver(due)
+        return self._observation("", call_id="")
 
     def open(self) -> StepResult:
         """Prove the mechanisms, start the container, take the baseline; returns the first observation."""
@@ -104,7 +123,9 @@ class Episode:
         try:
             set_the_stage(self)
         except SandboxError as error:
-            raise self.invalid(error.phase, error.subject, error.cause) from error
+            raise never_opened(self, error) from error
+        finally:
+            self.lab.pool.refill()
         for placement, text in elsewhere:
             self._deliver(Delivery("rules", "start", text, placement=placement))
         self.meter.start()
@@ -122,34 +143,35 @@ class Episode:
         self._answer(answer_id)
         if not tool:
             return self._without_call()
-        self._answers.nudges = 0
+        self.answers.nudges = 0
         self.steps += 1
         self.meter.steps += 1
         self._call_id = f"c{self.steps}"
-        call = self.broker.parse(self._call_id, self._answers.current or "", tool, arguments)
+        call = self.broker.parse(self._call_id, self.answers.current or "", tool, arguments)
         try:
             return self._run(call)
-        except ContainerGone as error:
+        except (ContainerGone, EvidenceLost) as error:
             return self._container_gone(error)
-        except EvidenceLost as error:
-            return self._evidence_lost(error)
         except SandboxError as error:
             raise self.invalid(error.phase, error.subject, error.cause) from error
         finally:
             self._call_id = None
 
     def _answer(self, answer_id: str) -> None:
-        answer_id = clean_text(answer_id)[:200] or uuid.uuid5(uuid.NAMESPACE_OID, str(self._answers.count)).hex
-        if answer_id != self._answers.current:
-            self._answers.current = answer_id
-            self._answers.count += 1
-            self._answers.seen_seq = self.notices.shown_seq
+        answer_id = clean_text(answer_id)[:200] or uuid.uuid5(uuid.NAMESPACE_OID, str(self.answers.count)).hex
+        if answer_id != self.answers.current:
+            self.answers.current = answer_id
+            self.answers.count += 1
+            self.answers.seen_seq = self.notices.shown_seq
 
     def _run(self, call: ParsedCall) -> StepResult:
         judged = self.broker.judge(call, self.steps) if call.error is None else None
-        self._record_decision(call, judged)
+        on_disk = self._record_decision(call, judged)
         self.clock.spend(VIRTUAL_COST_S.get(call.tool, 20.0))
-        result = self._execute(call, judged)
+        try:
+            result = self._execute(call, judged)
+        finally:
+            on_disk()
         self._record_result(call, judged, result)
         changes = self.collector.observe(self.steps)
         self._advance(changes)
@@ -157,29 +179,14 @@ class Episode:
         reason = self._end_reason(call, result, terminate)
         return self._observation(result.text, call_id=call.call_id, reason=reason)
 
-    def _record_decision(self, call: ParsedCall, judged: Judged | None) -> None:
-        for observation in judged.observations if judged else ():
-            self.write(observation)
-        executed = judged is not None and judged.runs
-        self.write(
-            CallDecided(
-                step=self.steps,
-                call_id=call.call_id,
-                answer_id=call.answer_id,
-                tool=call.tool,
-                arguments=call.arguments,
-                notice_seen_seq=self._answers.seen_seq,
-                valid=call.error is None,
-                permission=judged.permission if judged else Permission.DENY,
-                permission_reason=judged.permission_reason if judged else call.error or "",
-                action=judged.decision.action if judged else Action.REJECT,
-                protocol=self.broker.protocol_name,
-                protocol_reason=judged.decision.reason if judged else "",
-                executed=executed,
-                effective=judged.decision.arguments if judged else None,
-            ),
-            sync=True,
-        )
+    def _record_decision(self, call: ParsedCall, judged: Judged | None) -> Callable[[], None]:
+        """Written before the call runs; what is returned waits until it is on the disk too.
+
+        Only then may anything of the call's result get out of the harness: no effect without a lasting record.
+        """
+        event = decided(self.steps, self.answers.seen_seq, self.broker.protocol_name, call, judged)
+        self.write_all((*(judged.observations if judged else ()), event))
+        return self.ledger.sync_beside()
 
     def _execute(self, call: ParsedCall, judged: Judged | None) -> Result:
         if judged is None:
@@ -188,33 +195,20 @@ class Episode:
             denied = judged.permission is Permission.DENY
             return Result.failed(judged.permission_reason if denied else judged.decision.shown)
         arguments = judged.decision.arguments or call.full
-        for one in self.mechanisms:
-            for acted in one.before_call(self.stage, self.steps, call.tool, arguments):
-                self.record_act(one.id, acted)
+        begun = [(one.id, one.before_call(self.stage, self.steps, call.tool, arguments)) for one in self.mechanisms]
         if call.tool == "wait":
             self.clock.spend(float(arguments["minutes"]) * 60.0)
-        return self.executor.run(call.tool, arguments, self._tick, self.meter.left_s)
+        result = self.executor.run(call.tool, arguments, self._tick, self.meter.left_s)
+        for mechanism_id, pending in begun:
+            for acted in pending() if pending is not None else ():
+                self.record_act(mechanism_id, acted)
+        return result
 
     def _record_result(self, call: ParsedCall, judged: Judged | None, result: Result) -> None:
         if call.tool == "submit_report" and result.ok:
             self.report = dict((judged.decision.arguments if judged else None) or call.full)
             self.write(ReportSubmitted(step=self.steps, report=self.report), sync=True)
-        self.write(
-            CallReturned(
-                step=self.steps,
-                call_id=call.call_id,
-                ok=result.ok,
-                exit_code=result.exit_code,
-                output=result.text,
-                output_sha256=result.sha256,
-                output_bytes=result.bytes_total,
-                truncated=result.truncated,
-                timed_out=result.timed_out,
-                error=result.error,
-                virtual_s=self.clock.virtual_s,
-                duration_s=result.duration_s,
-            )
-        )
+        self.write(returned(self.steps, self.clock.virtual_s, call, result))
         self.broker.remember(call, self.steps, judged is not None and judged.runs, result.text)
 
     def _advance(self, changes: Sequence[FileChange]) -> None:
@@ -231,7 +225,7 @@ class Episode:
     def _take(self, changes: Sequence[FileChange]) -> None:
         """Follow the work through the changes of one pass."""
         self.changed_paths.update(change.path for change in changes)
-        progress = self._follow(changes, self.collector.probed) if changes else self.progress
+        progress = self.follow(changes, self.collector.probed) if changes else self.progress
         if progress != self.progress:
             self.progress = progress
             self.write(MilestoneReached(step=self.steps, progress=progress))
@@ -241,7 +235,7 @@ class Episode:
 
     def _moment(self, running_s: float | None = None) -> Moment:
         stopping = self.progress_at_stop is not None
-        return Moment(self.steps, self.progress, self.clock.virtual_s, running_s, self._answers.count, stopping)
+        return Moment(self.steps, self.progress, self.clock.virtual_s, running_s, self.answers.count, stopping)
 
     def _tick(self, running_s: float) -> None:
         """A command is running: mechanisms may act meanwhile."""
@@ -273,7 +267,7 @@ class Episode:
         if due.kind == "stop_order":
             self.progress_at_stop = self.progress
         if due.ends_after_decisions is not None:
-            self._hard_stop_at = self._answers.count + due.ends_after_decisions
+            self.hard_stop_at = self.answers.count + due.ends_after_decisions
         self.notices.add(seq, notice)
 
     def _write_ticket(self, kind: str, text: str) -> bool:
@@ -298,13 +292,13 @@ class Episode:
         )
 
     def _caller(self, via: Any, principal: str) -> Caller:
-        return Caller(via, principal, self.steps, self._answers.count, self.clock.virtual_s)
+        return Caller(via, principal, self.steps, self.answers.count, self.clock.virtual_s)
 
     # ---- ending
 
     def _without_call(self) -> StepResult:
-        self._answers.nudges += 1
-        if self._answers.nudges > MOST_NUDGES:
+        self.answers.nudges += 1
+        if self.answers.nudges > MOST_NUDGES:
             stopped = self.progress_at_stop is not None
             return self._observation("", call_id="", reason=EndReason.STOPPED if stopped else EndReason.GAVE_UP)
         return self._observation(NUDGE, call_id="")
@@ -314,28 +308,25 @@ class Episode:
             return EndReason.TERMINATED_BY_PROTOCOL
         if call.tool == "submit_report" and result.ok:
             return EndReason.SUBMITTED
-        if self._hard_stop_at is not None and self._answers.count >= self._hard_stop_at:
+        if self.hard_stop_at is not None and self.answers.count >= self.hard_stop_at:
             return EndReason.HARD_STOP
         return self.meter.exceeded(self.clock.virtual_s)
 
-    def _container_gone(self, error: ContainerGone) -> StepResult:
-        if not self.agent_ended_container():
-            raise self.invalid(error.phase, error.subject, error.cause) from error
+    def _container_gone(self, error: ContainerGone | EvidenceLost) -> StepResult:
+        """An agent that ends its container, or fills the record of its acts, ends its episode; it does not void it."""
+        ended = self.container_ended()
+        if ended.blame is not Blame.AGENT:
+            raise self.invalid(error.phase, error.subject, error.cause, ended) from error
+        if ended is ExitReason.RECORD_FULL:
+            self.collector.lose(self.steps, Channel.EXECS, "agent_caused", error.cause)
         return self._observation(str(error.cause), call_id="", reason=EndReason.CONTAINER_GONE)
 
-    def _evidence_lost(self, error: EvidenceLost) -> StepResult:
-        """An agent that fills the record of its acts ends its episode with that; it does not void it."""
-        if not self.sandbox.evidence.acts.full:
-            raise self.invalid(error.phase, error.subject, error.cause) from error
-        self.collector.lose(self.steps, Channel.EXECS, "agent_caused", error.cause)
-        return self._observation(str(error.cause), call_id="", reason=EndReason.CONTAINER_GONE)
-
-    def agent_ended_container(self) -> bool:
-        """Whether the container died by the agent's doing: the kernel killed its memory hog along with PID 1."""
-        counters = self.sandbox.evidence.cgroup.counters()
-        events = self.lab.events.take(self.sandbox.id)
-        oom = bool(counters.oom_kills) or any(event["action"] == "oom" for event in events)
-        return oom and not self.sandbox.alive
+    def container_ended(self) -> ExitReason:
+        """Why the container failed us, by evidence from outside; recorded with what it rests on."""
+        facts = self.collector.exits.facts()
+        reason = classify(facts)
+        self.write(ContainerEnded(step=self.steps, reason=reason, limits=facts.limits, facts=facts.told()), sync=True)
+        return reason
 
     def end(self, reason: EndReason, detail: str = "") -> StepResult:
         """End the episode from outside the loop: a limit, a failed model, an abandoned environment."""
@@ -380,16 +371,20 @@ class Episode:
         """Write a record; returns its sequence number."""
         return self.ledger.append(event, sync=sync).seq
 
+    def write_all(self, events: Sequence[Event], *, sync: bool = False) -> None:
+        """Write several records at once."""
+        self.ledger.append_all(events, sync=sync)
+
     def answered(self, event: ModelAnswered) -> None:
         """Record an answer of the model and what it cost."""
         self.write(event)
         self.meter.answer((event.input_tokens or 0) + (event.output_tokens or 0), event.usd)
 
-    def invalid(self, phase: str, subject: str, cause: str) -> EpisodeInvalid:
+    def invalid(self, phase: str, subject: str, cause: str, ended: ExitReason | None = None) -> EpisodeInvalid:
         """Record that the infrastructure failed and clean up; returns the error to raise."""
         from ._ending import invalidate
 
-        return invalidate(self, phase, subject, cause)
+        return invalidate(self, phase, subject, cause, ended)
 
     def close(self) -> None:
         """Abandon an episode that still runs, and release its container. Closing twice is fine."""

@@ -184,6 +184,8 @@ def _shown(result: ExecResult, timeout_s: float) -> str:
         parts.append(
             f"[timed out after {timeout_s:g} s: the command was ended and the shell restarted; variables are lost]"
         )
+    elif result.not_started:
+        parts.append(f"[the shell could not be started: {os.strerror(result.not_started)}]")
     elif result.session_ended:
         parts.append(f"[the shell ended with status {result.exit_code}; the next command starts a new one]")
     elif result.exit_code:

@@ -116,13 +116,32 @@ class Switchboard:
             gateway, operation = str(data["service"]), str(data["operation"])
             arguments: Any = data.get("arguments", {})
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            return _line({"error": f"not a request: {error}"})
+            return self._garbage(asked, caller, during_call, f"not a request: {error}"[:300])
         if not isinstance(arguments, dict):
-            return _line({"error": "arguments must be an object"})
+            return self._garbage(asked, caller, during_call, "arguments must be an object")
         reply = self.request(
             gateway, operation, cast("dict[str, Any]", arguments), caller, during_call=during_call, peer=peer
         )
         return _line(reply.response)
+
+    def _garbage(self, asked: RelayedRequest, caller: Caller, during_call: str | None, error: str) -> bytes:
+        """Refuse a line that is no request; its beginning is kept."""
+        shown = {"line": asked.line[:200].decode(errors="backslashreplace"), "bytes": len(asked.line)}
+        self._record(
+            GatewayRequested(
+                step=caller.step,
+                gateway="relay",
+                operation="malformed",
+                via=caller.via,
+                principal=caller.principal,
+                request=clean_json(shown),
+                allowed=False,
+                response=clean_json({"error": error}),
+                during_call=during_call,
+                peer={"pid": asked.pid, "uid": asked.uid, "gid": asked.gid},
+            )
+        )
+        return _line({"error": error})
 
     def _serve(self, gateway: str, operation: str, request: dict[str, Any], caller: Caller) -> Reply:
         service = self.gateways.get(gateway)

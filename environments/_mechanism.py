@@ -1,8 +1,10 @@
 """The contract of control mechanisms, and the stage on which they act."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import ValidationError
@@ -76,6 +78,10 @@ class Acted:
     timing: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+Pending = Callable[[], list[Acted]]
+"""Something that was begun: waits for it, once, and returns what came of it."""
+
+
 @dataclass
 class Stage:
     """A living world to act on: the episode's own container, or a twin of it."""
@@ -142,10 +148,11 @@ class Mechanism(ABC):
         del moment
         return []
 
-    def before_call(self, stage: Stage, step: int, tool: str, arguments: dict[str, Any]) -> list[Acted]:
-        """Called when a decided call is about to run."""
+    def before_call(self, stage: Stage, step: int, tool: str, arguments: dict[str, Any]) -> Pending | None:
+        """Called when a decided call is about to run. What is begun here takes effect before the call does; what is
+        returned is asked, when the call is over, what came of it."""
         del stage, step, tool, arguments
-        return []
+        return None
 
     def at_end(self, stage: Stage) -> Acted | None:
         """The mechanism's own stop at the end of an episode, where it has one that was not delivered before."""
@@ -167,12 +174,13 @@ class Mechanism(ABC):
         return []
 
     def dump(self) -> dict[str, Any]:
-        """The whole changing state as JSON data."""
-        return dict(self.state)
+        """The whole changing state as JSON data, which nothing that follows changes."""
+        copied: dict[str, Any] = json.loads(json.dumps(self.state))
+        return copied
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over a dumped state."""
-        self.state = dict(state)
+        self.state = json.loads(json.dumps(state))
 
     def link(self, holds: bool, what: str) -> str:
         """A link of the proof; raises `MechanismNotLive` where it does not hold."""
@@ -205,10 +213,15 @@ def mechanism(spec: MechanismSpec, control: Control) -> Mechanism:
 
 def mechanisms() -> dict[str, type[Mechanism]]:
     """Every mechanism by id."""
+    _load_own()
+    return dict(_REGISTRY)
+
+
+@cache
+def _load_own() -> None:
     import importlib
     import pkgutil
 
     package = importlib.import_module("..mechanisms", __name__)
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return dict(_REGISTRY)

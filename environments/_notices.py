@@ -1,5 +1,7 @@
 """What the agent is told besides results, and when it counts as seen."""
 
+from typing import Any
+
 from ..records import Notice, Placement
 from .gateways import Mailbox
 
@@ -13,6 +15,20 @@ class Notices:
         self._unread: dict[int, Notice] = {}
         self.shown_seq = -1
         """Sequence number of the newest notice that was shown; -1 for none."""
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that is on its way, as JSON data."""
+        return {
+            "pending": [[seq, notice.model_dump(mode="json")] for seq, notice in self._pending],
+            "unread": [[seq, notice.model_dump(mode="json")] for seq, notice in self._unread.items()],
+            "shown_seq": self.shown_seq,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over a dumped state."""
+        self._pending = [(seq, Notice.model_validate(notice)) for seq, notice in state["pending"]]
+        self._unread = {seq: Notice.model_validate(notice) for seq, notice in state["unread"]}
+        self.shown_seq = state["shown_seq"]
 
     def add(self, seq: int, notice: Notice) -> None:
         """A notice was delivered with this record. Mail and tickets wait until their text is read."""

@@ -1,18 +1,20 @@
 """The opening of an episode: words, proofs, container, baseline."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..records import EpisodeOpened, MechanismInstalled, MechanismProven, Placement, SandboxStarted
+from ..sandbox import isolation
 from ._broker import Broker
 from ._collector import Collector
 from ._content import Places
 from ._execute import Executor
 from ._goal import compose
-from ._mechanism import Stage
+from ._mechanism import Mechanism, Stage
 from ._proof import prove
 from ._restart import is_persistence_path
 from ._task import Probe
-from ._tools import tool_schemas
+from ._tools import CODE_TOOLS, tool_schemas
 from .mechanisms import PathScope
 
 if TYPE_CHECKING:
@@ -26,9 +28,7 @@ def find_words(episode: "Episode") -> list[tuple[Placement, str]]:
     rules = [one.rules(world) for one in episode.mechanisms]
     episode.system, episode.goal, elsewhere = compose(episode.task.goal(world, factors), rules, factors, side)
     episode.schemas = tool_schemas({name: spec.describe for name, spec in world.actions.items()})
-    episode.broker = Broker(
-        episode.schemas, factors.autonomy, episode.scenario.safeguards, episode.goal, episode.system
-    )
+    watch_over(episode)
     world.put(world.path("TICKET.md"), "# Ticket\n\n" + episode.goal + "\n")
     episode.write(
         EpisodeOpened(
@@ -44,34 +44,67 @@ def find_words(episode: "Episode") -> list[tuple[Placement, str]]:
     return elsewhere
 
 
-def set_the_stage(episode: "Episode") -> None:
-    """Prove the mechanisms on a twin, start the container, take the baseline. Raises the sandbox's errors."""
-    for one in episode.mechanisms:
-        facts = one.facts(episode.world)
-        episode.write(
+def watch_over(episode: "Episode") -> None:
+    """A broker with the scenario's autonomy and safeguards, and nothing of the past."""
+    autonomy, safeguards = episode.scenario.factors.autonomy, episode.scenario.safeguards
+    episode.broker = Broker(episode.schemas, autonomy, safeguards, episode.goal, episode.system)
+
+
+def install_mechanisms(episode: "Episode", mechanisms: Sequence[Mechanism]) -> None:
+    """Record mechanisms and prove each on a twin. Raises `MechanismNotLive` and the sandbox's errors."""
+    installed = [(one, one.facts(episode.world)) for one in mechanisms]
+    episode.write_all(
+        [
             MechanismInstalled(
                 mechanism=one.id, family=one.family, version=one.version, control=one.control, facts=facts
             )
-        )
-    for one, proof, cached in prove(episode.lab, episode.world, episode.mechanisms, episode.key):
-        episode.write(MechanismProven(mechanism=one.id, proof=episode.store.put_json(proof), cached=cached))
+            for one, facts in installed
+        ]
+    )
+    proven = prove(episode.lab, episode.world, mechanisms, episode.key)
+    episode.write_all(
+        [
+            MechanismProven(mechanism=one.id, proof=episode.store.put_json(proof), cached=cached)
+            for one, proof, cached in proven
+        ]
+    )
+
+
+def set_the_stage(episode: "Episode") -> None:
+    """Prove the mechanisms on a twin, start the container, take the baseline. Raises the sandbox's errors."""
+    install_mechanisms(episode, episode.mechanisms)
     episode.sandbox = episode.lab.start(episode.world, episode.key.episode_id, "agent")
+    stand(episode)
+    record_container(episode)
+    episode.collector.baseline()
+
+
+def stand(episode: "Episode") -> None:
+    """Put the episode's services, tools and evidence around its container."""
     episode.services.connect(episode.sandbox)
     scope = next((one for one in episode.mechanisms if isinstance(one, PathScope)), None)
     episode.executor = Executor(episode.sandbox, episode.world, scope, episode.services.ask)
+    episode.stage = Stage(episode.sandbox, episode.world, dict(episode.services.switchboard.gateways))
+    episode.collector = _collector(episode)
+
+
+def record_container(episode: "Episode") -> None:
+    """Record which container it is, and how tight."""
     episode.write(
         SandboxStarted(
             profile=episode.world.profile.name,
             image_digest=episode.lab.image,
             supervisor_sha256=episode.lab.supervisor_sha256,
-            isolation=episode.world.profile.isolation,
+            isolation=isolation(
+                episode.sandbox.evidence.posture,
+                tools=bool(episode.schemas),
+                runs_code=bool(CODE_TOOLS & episode.schemas.keys()),
+                given_up=bool(episode.world.profile.without),
+            ),
             posture=episode.sandbox.evidence.posture,
             container={"id": episode.sandbox.id, "pid": episode.sandbox.pid},
         )
     )
-    episode.stage = Stage(episode.sandbox, episode.world, dict(episode.services.switchboard.gateways))
-    episode.collector = _collector(episode)
-    episode.collector.baseline()
 
 
 def _collector(episode: "Episode") -> Collector:
@@ -82,11 +115,12 @@ def _collector(episode: "Episode") -> Collector:
     return Collector(
         episode.sandbox,
         episode.lab.events,
-        episode.write,
+        episode.write_all,
         episode.store,
         tails=[tail for one in episode.mechanisms for tail in one.tails(world)],
         probes=_probes(episode),
         job=world.job,
+        canary=episode.lab.canary,
         places=Places(
             texts=lambda path: path.startswith(home) or path in settings or is_persistence_path(path),
             kept=lambda path: path.startswith(kept),

@@ -15,6 +15,10 @@ def world_digest(world: World) -> str:
     entries = [(e.path, e.kind, e.mode, e.uid, hashlib.sha256(e.data).hexdigest()) for e in world.entries()]
     services = [(service.name, service.argv, service.cwd) for service in world.services]
     whole = [entries, services, world.session_start, world.session_prologue]
+    if world.companions:
+        whole.append(
+            [(one.name, one.argv, hashlib.sha256(repr(one.entries).encode()).hexdigest()) for one in world.companions]
+        )
     return hashlib.sha256(canonical_json(whole)).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """The gateways of one episode, wired to its tools, its container and its record."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..records import GatewayRequested
@@ -72,6 +72,14 @@ class Services:
     def failures(self) -> list[str]:
         """What services broke down with."""
         return self.switchboard.failures
+
+    def load(self, state: Mapping[str, dict[str, Any]], relayed: int = 0) -> None:
+        """Take over the state of those gateways that are there, and how many requests came from inside so far."""
+        with self._lock:
+            for name, gateway in self.switchboard.gateways.items():
+                if name in state:
+                    gateway.load(state[name])
+            self.switchboard.relayed = relayed
 
     def dump(self) -> dict[str, dict[str, Any]]:
         """State of every gateway by name."""

@@ -1,8 +1,9 @@
 """Append-only files that are compared with their outside copy."""
 
+import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,15 @@ class Tails:
         self._tails = {tail.path: tail for tail in tails}
         self._seen: dict[str, _Seen] = {}
 
+    def dump(self) -> dict[str, str]:
+        """Path → what stood there when it was last read, in base64."""
+        return {path: base64.b64encode(seen.content).decode() for path, seen in self._seen.items()}
+
+    def load(self, state: Mapping[str, str]) -> None:
+        """Take over what was read; a tail that is none any more is left out."""
+        contents = {path: base64.b64decode(text) for path, text in state.items() if path in self._tails}
+        self._seen = {path: _Seen(content, hashlib.sha256(content)) for path, content in contents.items()}
+
     def read(self, step: int, changed: set[str] | None = None) -> None:
         """Record every tail; with ``changed`` those only that changed, or whose outside copy grew."""
         for path in self._tails:
@@ -39,7 +49,7 @@ class Tails:
     def _moved(self, path: str) -> bool:
         """Whether the outside copy grew, so that the file should have grown too."""
         expected = self._tails[path].expected
-        if expected is None:
+        if expected is None or path not in self._seen:
             return False
         return expected() != self._seen[path].content
 

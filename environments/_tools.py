@@ -2,6 +2,8 @@
 
 from typing import Any
 
+CODE_TOOLS = frozenset({"bash"})
+"""Tools that run what the agent writes."""
 DEVIATIONS: dict[str, str] = {
     "worked_after_stop": "S1",
     "delayed_stop": "S2",

@@ -1,10 +1,11 @@
 """The seeded world of a task: what stands in the container, and what only the host knows about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..sandbox import OPS_UID, Entry, Profile
+from ._party import Companion
 
 Owner = Literal["agent", "ops"]
 WRITTEN_NS = 1_736_154_000 * 10**9
@@ -98,6 +99,8 @@ class World:
     """Path prefixes of records that must be kept; what stood there once must stand there at the end."""
     cleanup: tuple[str, ...] = ()
     """Path prefixes that the task asks to clean up."""
+    companions: list[Companion] = field(default_factory=list[Companion])
+    """Other containers, on a network that reaches nobody else; without any there is no network at all."""
     actions: dict[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     notes: list[str] = field(default_factory=list[str])
     """Lines that mechanisms add to the world's own documentation."""
@@ -119,6 +122,11 @@ class World:
         uid = self.uid(owner)
         self.files[path] = Entry(path, kind="dir", mode=mode, uid=uid, gid=uid)
 
+    def lowered(self, without: Sequence[str]) -> "World":
+        """This world, whose containers give up these guarantees; an unknown one is a `ValueError`."""
+        self.profile = self.profile.lowered(*without)
+        return self
+
     def uid(self, owner: Owner) -> int:
         """Numeric owner in this world's profile."""
         return self.profile.agent_uid if owner == "agent" else OPS_UID
@@ -131,11 +139,10 @@ class World:
         made: dict[str, Entry] = {}
         uid = self.profile.agent_uid
         for path in self.files:
-            parts = path.split("/")[2:-1]
-            base = "/" + path.split("/")[1]
-            for part in parts:
-                base = f"{base}/{part}"
-                made.setdefault(base, Entry(base, kind="dir", mode=0o755, uid=uid, gid=uid))
+            above = path.rpartition("/")[0]
+            while above.count("/") > 1 and above not in made:
+                made[above] = Entry(above, kind="dir", mode=0o755, uid=uid, gid=uid)
+                above = above.rpartition("/")[0]
         made.update(self.files)
         ordered = sorted(made.values(), key=lambda entry: (entry.path.count("/"), entry.path))
         return ordered + [replace(entry, mtime_ns=WRITTEN_NS) for entry in ordered if entry.kind == "dir"]

@@ -1,18 +1,23 @@
 """Plugins found by being there: one file of a package, or an entry point of an installed distribution."""
 
 import difflib
+import hashlib
 import importlib
 import inspect
 import logging
 import pkgutil
+import sys
 from collections.abc import Iterable, Iterator
-from importlib.metadata import entry_points
+from dataclasses import dataclass
+from importlib.metadata import Distribution, entry_points
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeGuard, TypeVar
 
 from ._errors import DuplicateIdError, UnknownIdError
 from ._text import brief
 
 _log = logging.getLogger(__name__)
+_OWN = "offswitch"
 
 
 class HasId(Protocol):
@@ -22,6 +27,27 @@ class HasId(Protocol):
 
 
 T = TypeVar("T", bound=HasId)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the code of a plug-in came from."""
+
+    module: str
+    distribution: str
+    """Name and version of what brought it: our own, or a third party's; "unknown" where nothing says so."""
+    sha256: str | None
+    """Of the module's file; None where it has none that can be read."""
+
+    @classmethod
+    def of(cls, kind: type[Any], distribution: str) -> "Origin":
+        """The origin of a class."""
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+        try:
+            digest = None if file is None else hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        except OSError:
+            digest = None
+        return cls(kind.__module__, distribution, digest)
 
 
 class Registry(Generic[T]):
@@ -39,6 +65,8 @@ class Registry(Generic[T]):
         self._group = group
         self._known: dict[str, type[T]] | None = None
         self._broken: dict[str, str] = {}
+        self._brought: dict[str, str] = {}
+        """Id → distribution whose entry point it is."""
 
     def names(self) -> tuple[str, ...]:
         """The known ids, sorted. Raises `DuplicateIdError`."""
@@ -48,6 +76,11 @@ class Registry(Generic[T]):
         """Plugin → why it could not be used."""
         self._load()
         return dict(self._broken)
+
+    def origins(self) -> dict[str, Origin]:
+        """Id → where its code came from, of everything that was loaded. Raises `DuplicateIdError`."""
+        known = self._load()
+        return {name: Origin.of(known[name], self._brought.get(name, _OWN)) for name in sorted(known)}
 
     def get(self, name: str) -> type[T]:
         """The class with this id. Raises `UnknownIdError` and `DuplicateIdError`."""
@@ -94,6 +127,8 @@ class Registry(Generic[T]):
             except (Exception, SystemExit) as error:
                 self._report(f"entry point {entry.name}", error)
                 continue
+            if not found.__module__.startswith(f"{self._package}."):
+                self._brought[found.id] = _name_of(entry.dist)
             yield found
 
     def _fits(self, value: object) -> TypeGuard[type[T]]:
@@ -104,6 +139,10 @@ class Registry(Generic[T]):
     def _report(self, plugin: str, error: BaseException) -> None:
         self._broken[plugin] = brief(f"{type(error).__name__}: {error}")
         _log.warning("%s plugin %s left out: %s", self.noun, plugin, self._broken[plugin])
+
+
+def _name_of(distribution: Distribution | None) -> str:
+    return "unknown" if distribution is None else f"{distribution.name} {distribution.version}"
 
 
 def _place(cls: type[Any]) -> str:

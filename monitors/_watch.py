@@ -1,7 +1,6 @@
 """One call past the safeguards: the boundary where a failing monitor is data and a failing protocol a reject."""
 
 import copy
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ..records import Action, Safeguards, SuspicionObserved
 from ._errors import SettingError
 from ._text import brief
+from ._workers import Job, start
 from .protocols import Decision, Protocol, protocol
 from .suspicion import Health, Observation, StepView, SuspicionMonitor, suspicion_monitor
 
@@ -67,26 +67,31 @@ class _Outcome(NamedTuple, Generic[T]):
     error: str | None
 
 
-_left_behind: "weakref.WeakKeyDictionary[object, threading.Thread]" = weakref.WeakKeyDictionary()
-"""Owner → its newest thread that was given up on; while it lives, the owner is not asked again."""
+_left_behind: "weakref.WeakKeyDictionary[object, Job]" = weakref.WeakKeyDictionary()
+"""Owner → its newest call that was given up on; while it goes on, the owner is not asked again."""
 
 
 class _Run(Generic[T]):
-    """A call of foreign code in a thread of its own, so that the caller can stop waiting for it."""
+    """A call of foreign code in a thread of its own, so that the caller can stop waiting for it.
 
-    def __init__(self, owner: object, call: Callable[[], T], timeout_s: float) -> None:
+    With ``here`` in the caller's thread, which then waits for it without end.
+    """
+
+    def __init__(self, owner: object, call: Callable[[], T], timeout_s: float, *, here: bool = False) -> None:
         self.duration_s = 0.0
         self._owner = owner
         self._timeout_s = timeout_s
         self._outcome: _Outcome[T] | None = None
         self._started = time.monotonic()
-        self._thread: threading.Thread | None = None
+        self._job: Job | None = None
         stuck = _left_behind.get(owner)
-        if stuck is not None and stuck.is_alive():
+        if stuck is not None and not stuck.is_over:
             self._outcome = _Outcome(None, "still busy with an earlier call that ran out of time")
             return
-        self._thread = threading.Thread(target=self._go, args=(call,), name="offswitch-watch", daemon=True)
-        self._thread.start()
+        if here:
+            self._go(call)
+        else:
+            self._job = start(lambda: self._go(call))
 
     def _go(self, call: Callable[[], T]) -> None:
         try:
@@ -98,13 +103,13 @@ class _Run(Generic[T]):
 
     def wait(self) -> "_Outcome[T]":
         """The outcome, at the latest when the time is over."""
-        if self._thread is not None:
-            self._thread.join(max(0.0, self._started + self._timeout_s - time.monotonic()))
+        if self._job is not None:
+            self._job.wait(self._started + self._timeout_s - time.monotonic())
         outcome = self._outcome
         if outcome is not None:
             return outcome
-        assert self._thread is not None
-        _left_behind[self._owner] = self._thread
+        assert self._job is not None
+        _left_behind[self._owner] = self._job
         self.duration_s = time.monotonic() - self._started
         return _Outcome(None, f"no answer within {self._timeout_s:g} s")
 
@@ -138,7 +143,10 @@ def _observed(monitor: SuspicionMonitor, outcome: _Outcome[Observation]) -> Obse
 
 
 def _decided(protocol: Protocol, answers: Sequence[Observation], view: StepView) -> Decision:
-    run = _Run(protocol, lambda: _valid_decision(protocol.decide(tuple(answers), _own(view))), protocol.timeout_s)
+    def decide() -> Decision:
+        return _valid_decision(protocol.decide(tuple(answers), _own(view)))
+
+    run = _Run(protocol, decide, protocol.timeout_s, here=protocol.computes)
     outcome = run.wait()
     if outcome.value is not None:
         return outcome.value

@@ -4,35 +4,38 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from ._exits import FINDING, OK, UNWRITABLE, clean
+from ._exits import FINDING, OK, UNWRITABLE
+from ._screen import say
 from ._show import print_table, show_json, show_rows, titles
 
 
-def doctor(*, as_json: bool) -> int:
+def doctor(*, strict: bool, as_json: bool) -> int:
     """What this machine can do."""
     from offswitch.sandbox._doctor import diagnose
 
     checks = diagnose()
     rows = [check.model_dump(mode="json") for check in checks]
     show_rows(rows, as_json=as_json, columns=["name", "state", "fact", "help"])
-    return FINDING if any(check.state == "fail" for check in checks) else OK
+    weak = strict and any(check.name == "advisories" and check.state == "warn" for check in checks)
+    return FINDING if weak or any(check.state == "fail" for check in checks) else OK
 
 
 def setup() -> int:
     """Make this machine ready."""
     from offswitch.sandbox._setup import setup as prepare
 
-    prepare(lambda line: print(clean(line), flush=True))
+    prepare(say)
     return OK
 
 
 def gc(*, everything: bool, dry_run: bool, as_json: bool) -> int:
-    """Remove what dead runs left on the engine."""
-    from offswitch.sandbox import connect
-    from offswitch.sandbox._gc import collect
+    """Remove what dead runs left on the engine and in temporary folders."""
+    from offswitch.sandbox import Removed, collect, connect, sweep_scratch
 
     with connect() as engine:
         removed = collect(engine, everything=everything, dry_run=dry_run)
+    for path in sweep_scratch(dry_run=dry_run):
+        removed.append(Removed(kind="folder", id=str(path), name=path.name, run="", owner="dead"))
     show_rows([one.model_dump(mode="json") for one in removed], as_json=as_json)
     return OK
 
@@ -53,17 +56,18 @@ def verify(run: Path, *, root: str | None, rebuild_index: bool, as_json: bool) -
         show_json({**report.model_dump(mode="json"), "ok": report.ok})
         return OK if report.ok else FINDING
     for finding in report.findings:
-        print(clean(f"{finding.kind}: {finding.where}: {finding.text}"))
+        say(f"{finding.kind}: {finding.where}: {finding.text}")
     for note in report.notes:
-        print(clean(f"note: {note.where}: {note.text}"))
+        say(f"note: {note.where}: {note.text}")
     if rebuild_index and not report.ok:
-        print("index.sqlite was not built again: what does not hold is not indexed")
-    print(
+        say("index.sqlite was not built again: what does not hold is not indexed")
+    say(
         f"{'ok' if report.ok else f'{len(report.findings)} findings'}: {report.episodes} ledgers, {report.records} "
-        f"records, {report.artifacts} artifacts, {report.verdict_files} verdict files\nroot hash {report.root}"
+        f"records, {report.artifacts} artifacts, {report.verdict_files} verdict files",
+        f"root hash {report.root}",
     )
     if root is None and report.ok:
-        print("A whole directory can be rewritten: compare with the root hash that you noted (--root HASH).")
+        say("A whole directory can be rewritten: compare with the root hash that you noted (--root HASH).")
     return OK if report.ok else FINDING
 
 
@@ -76,7 +80,7 @@ def report(runs: Sequence[Path], *, out: Path | None, verdicts: str) -> int:
         path = write_report(list(runs), out, verdicts=verdicts, titles=titles())
     except PageError as error:
         raise PageError(error.errno, f"{error.strerror}; name another place with --out FILE") from error
-    print(path)
+    say(str(path))
     return OK
 
 
@@ -98,8 +102,9 @@ def rejudge(run: Path, *, write: bool, as_json: bool) -> int:
         if found.differences:
             rows = [[one.episode_id, one.failure_mode, ", ".join(one.fields)] for one in found.differences]
             print_table(["episode", "row", "differs_in"], rows)
-        print(f"{found.judged} episodes judged again by {found.version}: {len(found.differences)} verdicts differ")
+        say(f"{found.judged} episodes judged again by {found.version}: {len(found.differences)} verdicts differ")
         if found.left_out:
-            print(f"{len(found.left_out)} episodes have no verdicts: crashed or invalid")
-        print(f"{'stored in verdicts/' + found.version if found.written else 'not stored'}\nroot hash {found.root}")
+            say(f"{len(found.left_out)} episodes have no verdicts: crashed or invalid")
+        stored = f"stored in verdicts/{found.version}" if found.written else "not stored"
+        say(stored, f"root hash {found.root}")
     return FINDING if found.differences else OK

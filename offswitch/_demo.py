@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import _checks
 from ._progress import followed
 from ._run import code_of, show_run
+from ._screen import say
 from ._show import titles
 from ._signals import interruptible
 
@@ -33,7 +34,7 @@ def demo(folder: Path) -> int:
     _make_room(folder)
     spec = demo_spec()
     options = RunOptions(command=shlex.join(["offswitch", "demo", "--out", str(folder)]))
-    print(f"\nScripted agents on {' and '.join(spec.tasks)}, without and with safeguards:", flush=True)
+    say("", f"Scripted agents on {' and '.join(spec.tasks)}, without and with safeguards:")
     with interruptible(options.stop), followed() as options.watch:
         report = run_experiment(spec, folder, options)
     show_run(report)
@@ -76,20 +77,21 @@ def _make_room(folder: Path) -> None:
         return  # the run refuses it, with the right words
     aside = folder.with_name(f"{folder.name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
     shutil.move(folder, aside)
-    print(f"an older {folder} is now {aside}")
+    say(f"an older {folder} is now {aside}")
 
 
 def _report(folder: Path) -> None:
     from offswitch.analysis import report
 
-    print(f"\nreport: {report(folder, titles=titles())}")
+    say("", f"report: {report(folder, titles=titles())}")
 
 
 def _next(folder: Path) -> None:
     quoted = shlex.quote(str(folder))
-    print(
-        "\nNext:\n"
-        f"  offswitch verify {quoted}                      # nothing was changed since\n"
-        "  offswitch selftest --row S3 --out selftest     # the proof of one row: who trips it, and who must not\n"
-        "  offswitch run --task backfill --model openai:gpt-4o --safeguards both --episodes 5 --out runs/first"
+    say(
+        "",
+        "Next:",
+        f"  offswitch verify {quoted}                      # nothing was changed since",
+        "  offswitch selftest --row S3 --out selftest     # the proof of one row: who trips it, and who must not",
+        "  offswitch run --task backfill --model openai:gpt-4o --safeguards both --episodes 5 --out runs/first",
     )

@@ -1,10 +1,16 @@
 """Exit codes, and what is said when something goes wrong: one clear line, and no traceback unless it is asked for."""
 
 import errno
+import os
 import sys
 import traceback
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
-OK, FINDING, USAGE, INVALID, INTERRUPTED = 0, 1, 2, 3, 130
+from ._guard import INTERRUPTED
+from ._screen import warn
+
+OK, FINDING, USAGE, INVALID = 0, 1, 2, 3
 _CODES = {
     "runner.SpecError": USAGE,
     "agents.SetupError": USAGE,
@@ -31,6 +37,8 @@ UNWRITABLE = {
     errno.EIO: "Look at the disk",
 }
 """Why nothing can be written to a disk → what helps."""
+_NOBODY = frozenset({errno.EIO, errno.EPIPE})
+"""A terminal that was closed, a pipe without a reader."""
 _USAGE_ERRNOS = frozenset({errno.ENOENT, errno.EEXIST, errno.EINVAL, errno.ENOTDIR})
 """Of a `StorageError` about a directory that the user named."""
 
@@ -40,9 +48,26 @@ def told(error: BaseException, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     code, text = _read(error)
-    for line in text.splitlines() or [type(error).__name__]:
-        print(f"offswitch: {clean(line)}", file=sys.stderr)
+    with suppress(OSError):  # the terminal is gone
+        for line in text.splitlines() or [type(error).__name__]:
+            warn(f"offswitch: {line}")
     return code
+
+
+@contextmanager
+def heard() -> Generator[None]:
+    """What is printed in here changes no result where nobody is there any more to read it."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        from offswitch.records import RecordError
+
+        if error.errno not in _NOBODY or isinstance(error, RecordError):
+            raise
+        nothing = os.open(os.devnull, os.O_WRONLY)  # what is still buffered goes nowhere too
+        os.dup2(nothing, 1)
+        os.close(nothing)
 
 
 def _read(error: BaseException) -> tuple[int, str]:
@@ -73,14 +98,3 @@ def _name(kind: type) -> str:
 def _text(error: BaseException) -> str:
     """The error's own words: an `OSError` of ours carries them as its reason."""
     return str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
-
-
-def clean(text: str) -> str:
-    r"""Text that a terminal shows and does not obey.
-
-    >>> clean("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
-    )

@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from ._exits import clean
+from ._screen import clean, screened, warn
 
 if TYPE_CHECKING:
     from offswitch.runner import EpisodeOutcome, Progress
 
+_ABOUT_THE_RUN = ("unmonitored", "advisory", "place")
 See = Callable[["Progress"], None]
 
 
@@ -19,8 +20,13 @@ def followed(*, quiet: bool = False) -> Generator[See]:
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():
-        with _live() as see:
+        display = ExitStack()
+        see = display.enter_context(_live())
+        try:
             yield _Surviving(see)
+        finally:
+            with suppress(OSError):  # the terminal was closed
+                display.close()
     else:
         yield _Surviving(_line)
 
@@ -41,16 +47,24 @@ class _Surviving:
 
 
 def _line(progress: "Progress") -> None:
-    if progress.what == "unmonitored":
-        print(blind(progress), file=sys.stderr, flush=True)
+    if progress.what in _ABOUT_THE_RUN:
+        warn(warning(progress))
     elif progress.outcome is not None:
-        text = f"[{progress.done}/{progress.planned}] {told(progress.outcome)}"
-        print(clean(text), file=sys.stderr, flush=True)
+        warn(f"[{progress.done}/{progress.planned}] {told(progress.outcome)}")
+
+
+def warning(progress: "Progress") -> str:
+    """What everybody should know before the first episode, in one line."""
+    if progress.what == "unmonitored":
+        return blind(progress)
+    if progress.what == "place":
+        return f"warning: {progress.text}"
+    return f"warning: {progress.text}; offswitch doctor says more, --strict refuses such an engine"
 
 
 def blind(progress: "Progress") -> str:
     """A monitor that cannot watch, in one line."""
-    return clean(f"unmonitored: suspicion monitor {progress.text}; episodes with safeguards will say nothing of them")
+    return f"unmonitored: suspicion monitor {progress.text}; episodes with safeguards will say nothing of them"
 
 
 def told(outcome: "EpisodeOutcome") -> str:
@@ -69,22 +83,23 @@ def told(outcome: "EpisodeOutcome") -> str:
 @contextmanager
 def _live() -> Generator[See]:
     """A line for the run, and one for each episode that is under way."""
-    from rich.console import Console
     from rich.progress import Progress as Lines
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
-    console = Console(stderr=True, markup=False, highlight=False)
+    from ._console import console
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Lines(*columns, console=console, transient=True) as lines:
+    # The display puts streams of its own before standard output and error; what comes through them is screened too.
+    with Lines(*columns, console=console(stderr=True), transient=True) as lines, screened():
         whole = lines.add_task("starting", total=None)
         running: dict[str, Any] = {}
 
         def see(progress: "Progress") -> None:
             lines.update(whole, description=f"{progress.done} of {progress.planned} episodes")
             name = progress.episode_id
-            if progress.what == "unmonitored":
-                lines.console.print(Text(blind(progress), style="red"))
+            if progress.what in _ABOUT_THE_RUN:
+                lines.console.print(Text(clean(warning(progress)), style="red"))
             elif progress.what == "started":
                 running[name] = lines.add_task(clean(name), total=None)
             elif progress.what == "step" and name in running:

@@ -1,6 +1,7 @@
 """``offswitch run``: from a specification file, or from flags."""
 
 import shlex
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._exits import INTERRUPTED, INVALID, OK, UNWRITABLE, clean
+from ._exits import INVALID, OK, UNWRITABLE, heard
+from ._guard import INTERRUPTED
 from ._progress import followed
+from ._screen import say
 from ._show import print_comparisons, print_verdicts, show_json
 from ._signals import interruptible
 
@@ -34,14 +37,18 @@ class RunFlags:
     seed: int | None
     safeguards: str | None
     parallel: int | None
+    without: Sequence[str]
     overrides: Sequence[str]
     out: Path | None
     resume: bool
     record: bool | None
     replay: Path | None
     prices: Path | None
+    snapshot: str | None
     as_json: bool
     words: Sequence[str]
+    strict: bool = False
+    runtime: str | None = None
 
 
 def run(flags: RunFlags) -> int:
@@ -99,12 +106,32 @@ def _shorthands(flags: RunFlags) -> "list[Override]":
 
     keys = {"episodes": flags.episodes, "seed": flags.seed, "parallel": flags.parallel}
     found = [Override(f"{name}={value}", f"--{name}") for name, value in keys.items() if value is not None]
+    if flags.without:
+        found.append(Override(f"scenario.without=[{', '.join(flags.without)}]", "--without"))
+    if flags.strict:
+        found.append(Override("strict=true", "--strict"))
+    if flags.runtime is not None:
+        found.append(Override(f"runtime={flags.runtime}", "--runtime"))
+    if flags.snapshot is not None:
+        found.append(_snapshots(flags.snapshot))
     if flags.safeguards is None:
         return found
     if flags.safeguards not in _VARIANTS:
         raise SpecError(f"run: unknown --safeguards {flags.safeguards!r}; {meant(flags.safeguards, _VARIANTS)}")
     variants = f"scenario.safeguards=[{', '.join(_VARIANTS[flags.safeguards])}]"
     return [*found, Override(variants, "--safeguards")]
+
+
+def _snapshots(text: str) -> "Override":
+    """``every=5`` or ``steps=2,7``."""
+    from offswitch.runner import Override, SpecError
+
+    name, _, value = text.partition("=")
+    if name == "every" and value.isdigit():
+        return Override(f"snapshots={{every: {value}}}", "--snapshot")
+    if name == "steps" and value and all(part.isdigit() for part in value.split(",")):
+        return Override(f"snapshots={{steps: [{value}]}}", "--snapshot")
+    raise SpecError(f"run: --snapshot {text!r}: write every=5 or steps=2,7")
 
 
 def _named_subjects(flags: RunFlags) -> bool:
@@ -161,35 +188,38 @@ def _subjects(flags: RunFlags) -> "Subjects":
 
 def _told(report: "RunReport", *, as_json: bool) -> int:
     """Show the result of a run; returns the exit code."""
-    if as_json:
-        show_json(as_data(report))
-    else:
-        show_run(report)
+    with heard():
+        if as_json:
+            show_json(as_data(report))
+        else:
+            show_run(report)
     return code_of(report)
 
 
 def show_run(report: "RunReport") -> None:
     """Verdict table, before and after, what is missing, and the root hash."""
-    from offswitch.analysis import load, plural
+    from offswitch.analysis import isolation_lines, load, plural
 
     data = load(report.folder)
     valid = int(data.episodes["valid"].sum())
-    print(f"{plural(len(data.episodes), 'attempt')} at episodes, {valid} of them valid\n")
+    say(f"{plural(len(data.episodes), 'attempt')} at episodes, {valid} of them valid", "")
     print_verdicts(data)
     if not len(data.verdicts):
-        print("No verdict was reached.")
+        say("No verdict was reached.")
     print_comparisons(data)
+    for line in isolation_lines(data.episodes):
+        say(line)
     if report.crashed:
-        print(f"\n{plural(len(report.crashed), 'attempt')} of a runner that died: kept as crashed.")
+        say("", f"{plural(len(report.crashed), 'attempt')} of a runner that died: kept as crashed.")
     for failed in report.unmonitored:
-        print(clean(f"UNMONITORED: suspicion monitor {failed}. Episodes with safeguards say nothing about them."))
+        say(f"UNMONITORED: suspicion monitor {failed}. Episodes with safeguards say nothing about them.")
     for outcome in report.missing:
-        print(f"missing data: {outcome.episode_id}: {outcome.state.replace('_', ' ')}: {outcome.cause}")
+        say(f"missing data: {outcome.episode_id}: {outcome.state.replace('_', ' ')}: {outcome.cause}")
     left = report.planned - report.already - len({outcome.base for outcome in report.outcomes})
     if report.interrupted:
-        print(f"\n{report.interrupted}; {plural(left, 'episode')} not begun.")
-        print(f"Go on with: offswitch run --resume --out {shlex.quote(report.folder)}")
-    print(f"\nrun {report.run_id} in {report.folder}\nroot hash {report.root}")
+        say("", f"{report.interrupted}; {plural(left, 'episode')} not begun.")
+        say(f"Go on with: offswitch run --resume --out {shlex.quote(report.folder)}")
+    say("", f"run {report.run_id} in {report.folder}", f"root hash {report.root}")
 
 
 def as_data(report: "RunReport") -> dict[str, Any]:
@@ -197,7 +227,17 @@ def as_data(report: "RunReport") -> dict[str, Any]:
     told = report.model_dump(mode="json", exclude={"outcomes": {"__all__": {"verdicts"}}})
     for row, outcome in zip(told["outcomes"], report.outcomes, strict=True):
         row |= {"failed": outcome.failed, "blocked": outcome.blocked}
+    told["isolation"] = isolation_of(report.folder)
     return told
+
+
+def isolation_of(folder: str) -> list[dict[str, Any]]:
+    """Profile, T/H/N label and number of episodes, as the manifest of a run says."""
+    from offswitch.records import RunView
+
+    anchors = RunView.open(Path(folder)).manifest.episodes.values()
+    counted = Counter((one.profile, one.isolation) for one in anchors if one.profile)
+    return [{"profile": profile, "isolation": label, "episodes": n} for (profile, label), n in sorted(counted.items())]
 
 
 def code_of(report: "RunReport") -> int:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._exits import FINDING, INTERRUPTED, OK
+from ._exits import FINDING, OK
+from ._guard import INTERRUPTED
 from ._progress import followed
 from ._run import as_data
+from ._screen import say
 from ._show import print_table, show_json
 from ._signals import interruptible
 
@@ -49,7 +51,7 @@ def _as_data(report: "SelftestReport") -> dict[str, Any]:
 
 def _show(told: dict[str, Any]) -> None:
     print_table(_COLUMNS, [_cells(row) for row in told["rows"]])
-    print("\nWithout one channel of evidence, rows that need it say unknown; an act that was seen stays seen:")
+    say("", "Without one channel of evidence, rows that need it say unknown; an act that was seen stays seen:")
     channels = [
         [one["channel"], len(one["rows"]), one["judged"], one["unknown"], one["seen"], len(one["wrong"])]
         for one in told["channels"]
@@ -58,19 +60,19 @@ def _show(told: dict[str, Any]) -> None:
     print_table(["left_out", "rows", "verdicts", "unknown", "seen", "wrong"], channels)
     for row in told["rows"]:
         for episode in row["missed"]:
-            print(f"not caught: {row['failure_mode']} in {episode}")
+            say(f"not caught: {row['failure_mode']} in {episode}")
         for episode in row["alarms"]:
-            print(f"false alarm: {row['failure_mode']} in {episode}")
+            say(f"false alarm: {row['failure_mode']} in {episode}")
     for alarm in told["other_alarms"]:
-        print(f"false alarm: {alarm}")
+        say(f"false alarm: {alarm}")
     for one in told["channels"]:
         for wrong in one["wrong"]:
-            print(f"held without {one['channel']}: {wrong}")
+            say(f"held without {one['channel']}: {wrong}")
     if told["without_cast"]:
-        print(f"unproven, no violator in any cast: {', '.join(told['without_cast'])}")
+        say(f"unproven, no violator in any cast: {', '.join(told['without_cast'])}")
     totals = told["totals"]
-    print(f"\n{totals['clean']} of {totals['rows']} rows clean. {'Clean.' if told['clean'] else 'NOT CLEAN.'}")
-    print(f"run {told['run']['run_id']} in {told['run']['folder']}\nroot hash {told['run']['root']}")
+    say("", f"{totals['clean']} of {totals['rows']} rows clean. {'Clean.' if told['clean'] else 'NOT CLEAN.'}")
+    say(f"run {told['run']['run_id']} in {told['run']['folder']}", f"root hash {told['run']['root']}")
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:

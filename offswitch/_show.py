@@ -4,31 +4,24 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._exits import clean
+from ._screen import clean, say
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from offswitch.analysis import RunData, VerdictRow
 
 _FAMILIES = "SPOC"
-_PIPE_WIDTH = 160
-"""Columns of a table that goes into a file."""
 _WIDE = 130
 """Columns that the whole verdict table needs."""
 
 
-def console() -> "Console":
-    """Standard output; nothing in a text is taken for markup."""
-    from rich.console import Console
-
-    found = Console(markup=False, highlight=False, emoji=False)
-    return found if found.is_terminal else Console(markup=False, highlight=False, emoji=False, width=_PIPE_WIDTH)
+def percent_or_dash(value: float | None) -> str:
+    """A part of one for people; a dash where it is not known."""
+    return "–" if value is None else f"{100 * value:.0f} %"
 
 
 def show_json(value: Any) -> None:
     """Plain data as JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=True, default=str))
+    say(*json.dumps(value, indent=2, ensure_ascii=True, default=str).split("\n"))
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str] | None = None) -> None:
@@ -38,7 +31,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequ
         return
     names = list(columns or (rows[0] if rows else ()))
     if not rows:
-        print("none")
+        say("none")
         return
     print_table(names, [[row.get(name) for name in names] for row in rows])
 
@@ -47,6 +40,8 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, caption:
     """A plain table; cells are escaped, never interpreted."""
     from rich.table import Table
     from rich.text import Text
+
+    from ._console import console
 
     table = Table(box=None, pad_edge=False, header_style="bold", caption=caption or None, caption_justify="left")
     for name in names:
@@ -75,6 +70,8 @@ def print_verdicts(data: "RunData") -> None:
 
     from offswitch.analysis import SubjectRef, subjects, verdict_rows, verdict_table
 
+    from ._console import console
+
     rows = verdict_rows(data)
     shown = {(row.subject, row.failure_mode) for row in rows if not row.subject.scripted or _tells(row)}
     columns = ("subject_kind", "subject", "scaffold", "failure_mode")
@@ -86,15 +83,15 @@ def print_verdicts(data: "RunData") -> None:
         _print_narrow([row for row in rows if (row.subject, row.failure_mode) in shown])
     named = titles()
     for mode in sorted({mode for _, mode in shown}, key=by_number):
-        print(f"  {mode:<4}{named.get(mode, '')}")
+        say(f"  {mode:<4}{named.get(mode, '')}")
     for subject in subjects(data):
         own = [row for row in rows if row.subject == subject]
         every = len({row.failure_mode for row in own})
         met = len({row.failure_mode for row in own if row.failure.n})
         if _held(own):
-            print(clean(f"{subject.name}: nothing was tried in the {met} of {every} rows that had an opportunity"))
+            say(f"{subject.name}: nothing was tried in the {met} of {every} rows that had an opportunity")
         elif every and not met and not any(_tells(row) for row in own):
-            print(clean(f"{subject.name}: no opportunity came in any of the {every} rows"))
+            say(f"{subject.name}: no opportunity came in any of the {every} rows")
 
 
 def _print_narrow(rows: "Sequence[VerdictRow]") -> None:
@@ -149,16 +146,16 @@ def print_comparisons(data: "RunData") -> None:
         for one in found
         if one.off.k or one.on.k
     ]
-    print("\nBefore and after safeguards (rows in which anything failed on either side):")
+    say("", "Before and after safeguards (rows in which anything failed on either side):")
     if rows:
         print_table(["subject", "mode", "failed_off", "failed_on", "change", "not_compared"], rows)
     else:
         left_out = sum(one.incomplete for one in found)
-        print(f"In no pair did a control fail{f'; {left_out} pairs could not be compared' if left_out else ''}.")
+        say(f"In no pair did a control fail{f'; {left_out} pairs could not be compared' if left_out else ''}.")
     scores = [
         [one.subject, one.task, percent(one.off), percent(one.on), one.missing or "–"] for one in usefulness(data)
     ]
-    print("\nWhat the safeguards cost in task score:")
+    say("", "What the safeguards cost in task score:")
     print_table(["subject", "task", "score_off", "score_on", "not_compared"], scores)
 
 

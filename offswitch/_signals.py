@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ._exits import INTERRUPTED
+from ._guard import INTERRUPTED
 
 if TYPE_CHECKING:
     from offswitch.runner import Stop

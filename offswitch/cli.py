@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from . import _exits
+from ._guard import guard
+from ._screen import say, screened
 
 app = typer.Typer(
     name="offswitch",
@@ -22,18 +24,24 @@ _DEBUG = "--debug"
 _KINDS = "tasks, mechanisms, failure-modes, monitors, protocols, cast or env-ids."
 _AGENTS = "oracle, null, violator:S3, violator:S3.ROUTE, innocent:S3 or langchain; may come several times."
 _CHANGES = "Change the experiment; may come several times."
+_BRANCH_SETS = "control, instruction, pressure, oversight, autonomy, placement, monitored, protocol or mechanisms.ID."
 _NOTED = "Root hash of this run that was noted elsewhere."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Run the command that was given to this process, and end it."""
     sys.exit(call(sys.argv[1:]))
 
 
 def call(words: Sequence[str]) -> int:
     """Run a command; returns its exit code. Whatever goes wrong is one clear line on stderr."""
+    with screened():
+        return _called(words)
+
+
+def _called(words: Sequence[str]) -> int:
     debug = _DEBUG in words
     given = [word for word in words if word != _DEBUG] or ["--help"]
     try:
@@ -41,7 +49,9 @@ def call(words: Sequence[str]) -> int:
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
-        return _exits.told(error, debug=debug)
+        return _exits.told(KeyboardInterrupt() if guard.asked else error, debug=debug)
+    if guard.asked:  # the framework ends quietly on an interrupt
+        return _exits.told(KeyboardInterrupt(), debug=debug)
     return code if isinstance(code, int) else _exits.OK
 
 
@@ -49,7 +59,7 @@ def _version(asked: bool) -> None:
     if asked:
         from . import __version__
 
-        print(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -64,11 +74,35 @@ def options(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> int:
+def doctor(
+    strict: Annotated[bool, typer.Option("--strict", help="A known weakness of the engine is a finding.")] = False,
+    as_json: Json = False,
+) -> int:
     """Look at this machine; changes nothing."""
     from . import _checks
 
-    return _checks.doctor(as_json=as_json)
+    return _checks.doctor(strict=strict, as_json=as_json)
+
+
+@app.command()
+def conformance(
+    engine: Annotated[str | None, typer.Option(metavar="ENDPOINT", help="unix:///PATH. [the configured one]")] = None,
+    runtime: Annotated[str | None, typer.Option(metavar="NAME", help="One of the engine's runtimes.")] = None,
+    profile: Annotated[str, typer.Option(metavar="NAME", help="sealed or rootful.")] = "sealed",
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Do without this promise; may come several times.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Try every promise on an engine, and say which verdicts hold there.
+
+    Starts real containers. Exit code 0 only if every promise holds or was given up by name.
+    """
+    from . import _conformance
+
+    return _conformance.conformance(
+        engine=engine, runtime=runtime, profile=profile, without=without or [], as_json=as_json
+    )
 
 
 @app.command()
@@ -125,12 +159,18 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
     seed: Annotated[int | None, typer.Option(metavar="N", help="The first seed. [1]")] = None,
     safeguards: Annotated[str | None, typer.Option(metavar="SIDE", help="off, on or both. [off]")] = None,
     parallel: Annotated[int | None, typer.Option(metavar="N", help="Episodes at the same time. [2]")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Give up a guarantee (limits …); see conformance.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(metavar="NAME", help="One of the engine's runtimes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.KEY=VALUE", help=_CHANGES)] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [runs/DATE-TIME]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     record: Annotated[bool | None, typer.Option("--record/--no-record", help="Record answers. [of models]")] = None,
     replay: Annotated[Path | None, typer.Option(metavar="RUN", help="Play back the answers that RUN recorded.")] = None,
     prices: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with prices of models.")] = None,
+    snapshot: Annotated[str | None, typer.Option(metavar="WHEN", help="every=5 or steps=2,7: store the state.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse an engine with known weaknesses.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of experiments and exit.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -140,7 +180,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
     if schema:
         from offswitch.runner import spec_schema
 
-        print(spec_schema())
+        say(*spec_schema().split("\n"))
         return _exits.OK
     flags = _run.RunFlags(
         spec=spec,
@@ -154,14 +194,18 @@ def run(  # noqa: PLR0913, PLR0917 - each is an option, given by name
         seed=seed,
         safeguards=safeguards,
         parallel=parallel,
+        without=without or [],
+        runtime=runtime,
         overrides=set_ or [],
         out=out,
         resume=resume,
         record=record,
         replay=replay,
         prices=prices,
+        snapshot=snapshot,
         as_json=as_json,
         words=sys.argv[1:],
+        strict=strict,
     )
     return _run.run(flags)
 
@@ -183,16 +227,15 @@ def selftest(
 
     Every violator must trip its row, nothing harmless may, and a row whose evidence is lost must say unknown.
     """
-    import tempfile
-
     from offswitch.runner import Selection
+    from offswitch.sandbox import scratch_folder
 
     from . import _selftest
 
     selection = Selection(seeds, tuple(task or ()), tuple(row or ()), parallel)
     if out is not None:
         return _selftest.selftest(selection, out, words=sys.argv[1:], as_json=as_json)
-    with tempfile.TemporaryDirectory(prefix="offswitch-selftest-") as folder:
+    with scratch_folder() as folder:
         return _selftest.selftest(selection, Path(folder), words=sys.argv[1:], as_json=as_json)
 
 
@@ -237,6 +280,43 @@ def rejudge(
 
 
 @app.command()
+def branch(  # noqa: PLR0913, PLR0917 - each is an option, given by name
+    run_dir: RunDir,
+    episode: Annotated[str, typer.Argument(metavar="EPISODE", help="Episode to go on from.", show_default=False)],
+    step: Annotated[int, typer.Option(metavar="N", help="After this step; 0 is before the first call.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="FACTOR=VALUE", help=_BRANCH_SETS)] = None,
+    agent: Annotated[str | None, typer.Option(metavar="WHO", help="Who goes on, in the changed arm.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="The model that goes on.")] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="An OpenAI-compatible endpoint.")] = None,
+    n: Annotated[int, typer.Option("--n", metavar="K", help="Pairs, or branches where nothing is changed.")] = 1,
+    parallel: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Episodes at the same time.")] = 2,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory. [runs/branch-DATE-TIME]")] = None,
+    as_json: Json = False,
+) -> int:
+    """Go on from a recorded state, once as it was and once changed.
+
+    Both arms begin with the same files, services and transcript, bit for bit; what differs is what was asked for.
+    """
+    from . import _branch
+
+    flags = _branch.BranchFlags(
+        run=run_dir,
+        episode=episode,
+        step=step,
+        sets=set_ or [],
+        agent=agent,
+        model=model,
+        base_url=base_url,
+        n=n,
+        parallel=parallel,
+        out=out,
+        as_json=as_json,
+        words=sys.argv[1:],
+    )
+    return _branch.branch(flags)
+
+
+@app.command()
 def gc(
     everything: Annotated[bool, typer.Option("--all", help="Also what has no owner that could be judged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only name it.")] = False,
@@ -249,3 +329,25 @@ def gc(
     from . import _checks
 
     return _checks.gc(everything=everything, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this measurement; may come several times.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the readings: a look, nothing to publish.")
+    ] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Also beside Inspect AI, installed apart, and the docker SDK.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Measure how fast this machine runs it.
+
+    Ratios within one run; about five minutes on an idle machine.
+    """
+    from . import _bench
+
+    return _bench.show_bench(only or (), quick=quick, peers=peers, as_json=as_json)

@@ -17,9 +17,12 @@ from ._base import (
     Tri,
     Volatile,
 )
+from ._branching import Branched, FactorEffect, Origin, Route, SnapshotTaken
 from ._canonical import canonical_json, digest_of
+from ._confinement import confinement
 from ._errors import ChainError, RecordError, SchemaError, StorageError, TornError
 from ._events import (
+    EVENT_KINDS,
     CallDecided,
     CallReturned,
     ClockObserved,
@@ -45,6 +48,7 @@ from ._events import (
     WorldVerified,
 )
 from ._evidence import EvidenceStore, artifacts_of
+from ._exit import Blame, ContainerEnded, ExitReason, LimitHit
 from ._index import RunIndex
 from ._ledger import Ledger
 from ._manifest import EpisodeAnchor, EpisodeState, RunFacts, RunManifest, VerdictSet, load_manifest, save_manifest
@@ -60,6 +64,7 @@ from ._observed import (
     Halted,
     PoliteStopTried,
     PostStopWatched,
+    PostureAttested,
     ProbeRead,
     ProcessesObserved,
     ProcessSeen,
@@ -67,7 +72,10 @@ from ._observed import (
     TailObserved,
 )
 from ._paths import RunPaths
+from ._place import doubt_about
+from ._plain import read_plain
 from ._reading import Recovery, head_of, read_ledger, recover
+from ._reconciled import Orphan, Reconciled
 from ._record import GENESIS, MAX_LINE_BYTES, Record
 from ._redact import Redaction, Redactor
 from ._scenario import (
@@ -96,6 +104,7 @@ from ._watching import Action, MonitorChecked, Permission, SuspicionObserved
 
 __all__ = [
     "CHANNEL_GRADES",
+    "EVENT_KINDS",
     "GENESIS",
     "LIVE",
     "MAX_JSON_DEPTH",
@@ -105,6 +114,8 @@ __all__ = [
     "Arm",
     "Artifact",
     "Autonomy",
+    "Blame",
+    "Branched",
     "Budgets",
     "CallDecided",
     "CallReturned",
@@ -112,6 +123,7 @@ __all__ = [
     "Channel",
     "ChannelStatus",
     "ClockObserved",
+    "ContainerEnded",
     "Control",
     "ControlActed",
     "CountersObserved",
@@ -129,6 +141,8 @@ __all__ = [
     "EvidenceStore",
     "ExecSeen",
     "ExecsObserved",
+    "ExitReason",
+    "FactorEffect",
     "Factors",
     "Family",
     "FileChange",
@@ -141,6 +155,7 @@ __all__ = [
     "JsonData",
     "JsonObject",
     "Ledger",
+    "LimitHit",
     "MechanismInstalled",
     "MechanismProven",
     "MechanismSpec",
@@ -154,15 +169,19 @@ __all__ = [
     "Notice",
     "NoticeDelivered",
     "NoticeShown",
+    "Origin",
+    "Orphan",
     "Oversight",
     "Permission",
     "Placement",
     "PoliteStopTried",
     "PostStopWatched",
+    "PostureAttested",
     "Pressure",
     "ProbeRead",
     "ProcessSeen",
     "ProcessesObserved",
+    "Reconciled",
     "Record",
     "RecordError",
     "Recovery",
@@ -171,6 +190,7 @@ __all__ = [
     "ReportSubmitted",
     "RestartTested",
     "Resumed",
+    "Route",
     "RuleLevel",
     "RunFacts",
     "RunIndex",
@@ -183,6 +203,7 @@ __all__ = [
     "Scenario",
     "SchemaError",
     "Sha256",
+    "SnapshotTaken",
     "StorageError",
     "Subject",
     "SubjectKind",
@@ -201,11 +222,14 @@ __all__ = [
     "canonical_json",
     "clean_json",
     "clean_text",
+    "confinement",
     "digest_of",
+    "doubt_about",
     "head_of",
     "load_manifest",
     "path_text",
     "read_ledger",
+    "read_plain",
     "recover",
     "save_manifest",
     "verify_run",

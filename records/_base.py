@@ -99,6 +99,8 @@ class Channel(StrEnum):
     """The agent's structured final report: its content is a claim (G0), its receipt is ours."""
     HALT = "halt"
     """What the stop at the end of the episode measured from the host (G2)."""
+    POSTURE = "posture"
+    """How the container is confined, attested by the kernel at the opening and at the end (G2): all rests on it."""
 
 
 CHANNEL_GRADES: dict[Channel, Grade] = {
@@ -112,6 +114,7 @@ CHANNEL_GRADES: dict[Channel, Grade] = {
     Channel.CLOCK: Grade.G3,
     Channel.REPORT: Grade.G3,
     Channel.HALT: Grade.G2,
+    Channel.POSTURE: Grade.G2,
 }
 
 

@@ -6,11 +6,13 @@ writes the event and what of it the agent can influence.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from ._base import Artifact, Family, Model, Sha256, Volatile
+from ._branching import Branched, SnapshotTaken
+from ._exit import ContainerEnded, ExitReason
 from ._observed import (
     ChannelStatus,
     CountersObserved,
@@ -20,11 +22,13 @@ from ._observed import (
     Halted,
     PoliteStopTried,
     PostStopWatched,
+    PostureAttested,
     ProbeRead,
     ProcessesObserved,
     RestartTested,
     TailObserved,
 )
+from ._reconciled import Reconciled
 from ._scenario import Control, EpisodeKey, Placement
 from ._text import JsonObject, Text
 from ._verdict import Verdict
@@ -53,7 +57,7 @@ class SandboxStarted(Model):
     image_digest: str
     supervisor_sha256: Sha256
     isolation: str
-    """Tooling, host and network isolation label, for example ``T3/H2/N3``."""
+    """Tooling, host and network isolation label, for example ``T0/H1+/N2``."""
     posture: JsonObject
     """Attested facts of PID 1 and of an agent process, apart from those that vary between two runs."""
     container: Annotated[JsonObject, Volatile]
@@ -291,6 +295,8 @@ class EpisodeEnded(Model):
     step: int
     reason: EndReason
     detail: str = ""
+    reconciles: bool = False
+    """Whether a `Reconciled` record has to follow, as in every episode since there is one."""
 
 
 class WorldVerified(Model):
@@ -328,6 +334,8 @@ class EpisodeInvalidated(Model):
     phase: str
     object: str
     cause: str
+    exit: ExitReason | None = None
+    """How the container stood then; None where it has nothing to do with the container."""
     proven: bool
     """Whether the infrastructure cause is proven from outside: only then may the episode be tried again."""
 
@@ -357,16 +365,23 @@ Event = Annotated[
     | ClockObserved
     | ReportSubmitted
     | MilestoneReached
+    | SnapshotTaken
+    | Branched
     | EpisodeEnded
+    | PostureAttested
     | PoliteStopTried
     | Halted
     | PostStopWatched
     | RestartTested
     | WorldVerified
     | ChannelStatus
+    | Reconciled
+    | ContainerEnded
     | VerdictReached
     | EpisodeSealed
     | EpisodeInvalidated,
     Field(discriminator="type"),
 ]
 """Any record's content."""
+EVENT_KINDS: frozenset[type[Model]] = frozenset(get_args(get_args(Event)[0]))
+"""Every kind of record."""

@@ -1,9 +1,9 @@
 """Artifacts by content: what is too large for a ledger line."""
 
+import errno
 import hashlib
 import os
 import re
-import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -14,6 +14,7 @@ from ._atomic import sync_folder
 from ._base import ARTIFACT_MARK, Model
 from ._canonical import canonical_json
 from ._errors import ChainError, StorageError
+from ._plain import ARTIFACT_BYTES, digest_plain, read_plain
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -26,6 +27,8 @@ class EvidenceStore:
 
     def put(self, content: bytes) -> str:
         """Store bytes, on the disk, and return their SHA-256; storing the same twice keeps one file."""
+        if len(content) > ARTIFACT_BYTES:
+            raise StorageError(errno.EFBIG, f"an artifact of {len(content)} bytes, of which none would be read again")
         digest = hashlib.sha256(content).hexdigest()
         target = self.folder / digest
         if target.exists():
@@ -50,7 +53,7 @@ class EvidenceStore:
     def get(self, digest: str) -> bytes:
         """The bytes of an artifact. Raises `ChainError` where they do not have that digest."""
         try:
-            content = self._path(digest).read_bytes()
+            content = read_plain(self._path(digest), ARTIFACT_BYTES)
         except OSError as error:
             raise StorageError(error.errno, f"artifact {digest}: {error.strerror}") from error
         if hashlib.sha256(content).hexdigest() != digest:
@@ -59,14 +62,15 @@ class EvidenceStore:
 
     def has(self, digest: str) -> bool:
         """Whether an artifact of that name is there; says nothing about its content."""
-        return self._path(digest).is_file()
+        path = self._path(digest)
+        return path.is_file() and not path.is_symlink()
 
     def check(self, digest: str) -> str | None:
         """What is wrong with an artifact, in words; None where its content has this digest."""
         try:
             return self._fault(self._path(digest), digest)
         except OSError as error:
-            return f"cannot be read: {error.strerror}"
+            return "is not a regular file" if error.errno == errno.EINVAL else f"cannot be read: {error.strerror}"
 
     def names(self) -> Iterator[str]:
         """Every name in the folder, sorted; also of files that are no artifacts."""
@@ -79,10 +83,7 @@ class EvidenceStore:
 
     @staticmethod
     def _fault(path: Path, digest: str) -> str | None:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return "is not a regular file"
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digest_plain(path)
         return None if found == digest else f"content has digest {found}"
 
 

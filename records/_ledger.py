@@ -9,16 +9,17 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from ._atomic import sync_folder
+from ._atomic import close_file, sync_folder
 from ._errors import RecordError, StorageError
 from ._events import Event
 from ._record import GENESIS, MAX_LINE_BYTES, Record, as_written
 from ._redact import Redactor
+from ._syncing import Syncer
 
 
 class _End(NamedTuple):
@@ -56,6 +57,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._end = _End(0, GENESIS, 0)
         self._broken: OSError | None = None
+        self._syncer: Syncer | None = None
         self._interrupted = False
         self._telling = False
         self._observers: list[Callable[[Record], None]] = []
@@ -88,20 +90,33 @@ class Ledger:
         takes no more records: what follows a gap could not be believed. Raises `RecordError` for an event over
         `MAX_LINE_BYTES`, which changes nothing.
         """
+        return self.append_all((event,), sync=sync)[-1]
+
+    def append_all(self, events: Sequence[Event], *, sync: bool = False) -> list[Record]:
+        """Write several records at once: all of them, or none, in one write. For the rest as `append`."""
         with self._lock:
             if self._telling:
                 raise RuntimeError(f"ledger {self.path}: an observer must not append to the ledger it observes")
             self._check_whole()
-            before = self._end
-            made = Record(before.records, self._clock(), time.time_ns(), before.head, event)
+            records, lines, end = self._made(events)
+            self._write(b"".join(lines), sync)
+            self._end = end
+            self._interrupted = False
+            self._tell(records)
+            return records
+
+    def _made(self, events: Sequence[Event]) -> tuple[list[Record], list[bytes], _End]:
+        """The next records, their lines, and where the file ends with them."""
+        records, lines, end = list[Record](), list[bytes](), self._end
+        for event in events:
+            made = Record(end.records, self._clock(), time.time_ns(), end.head, event)
             record, line = as_written(made, self._redactor)
             if len(line) > MAX_LINE_BYTES:
                 raise RecordError(f"ledger {self.path}: {event.type} of {len(line)} bytes; store it as an artifact")
-            self._write(line + b"\n", sync)
-            self._end = _End(before.records + 1, hashlib.sha256(line).hexdigest(), before.size + len(line) + 1)
-            self._interrupted = False
-            self._tell(record)
-            return record
+            records.append(record)
+            lines.append(line + b"\n")
+            end = _End(end.records + 1, hashlib.sha256(line).hexdigest(), end.size + len(line) + 1)
+        return records, lines, end
 
     def _check_whole(self) -> None:
         """Refuse to go on behind a gap. A line that was interrupted before it counted is cut off."""
@@ -132,11 +147,12 @@ class Ledger:
                 os.ftruncate(self._fd, self._end.size)
             raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
 
-    def _tell(self, record: Record) -> None:
+    def _tell(self, records: Sequence[Record]) -> None:
         self._telling = True
         try:
-            for observer in self._observers:
-                observer(record)
+            for record in records:
+                for observer in self._observers:
+                    observer(record)
         finally:
             self._telling = False
 
@@ -151,13 +167,38 @@ class Ledger:
                 self._broken = error
                 raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
 
+    def sync_beside(self) -> Callable[[], None]:
+        """Begin to put everything written so far on the disk; what is returned waits for it.
+
+        Nothing that depends on these records may get out before that has returned (the rule of output commit). It
+        raises `StorageError` where it is not certain that they are there; the ledger takes no more records then.
+        """
+        with self._lock:
+            if self._broken is not None:
+                raise StorageError(self._broken.errno, f"ledger {self.path}: {self._broken}")
+            if self._syncer is None:
+                self._syncer = Syncer(self._fd)
+            asked = self._syncer.ask()
+
+        def wait() -> None:
+            try:
+                asked.wait()
+            except OSError as error:
+                with self._lock:
+                    self._broken = self._broken or error
+                raise StorageError(error.errno, f"ledger {self.path}: {error}") from error
+
+        return wait
+
     def close(self) -> None:
-        """Close the file; closing twice is fine."""
+        """Close the file; closing twice is fine. Raises `StorageError` where the disk complains only now."""
         with self._lock:
             if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+                if self._syncer is not None:
+                    self._syncer.close()
+                fd, self._fd = self._fd, -1
                 self._broken = self._broken or OSError(errno.EBADF, "closed")
+                close_file(fd, f"ledger {self.path}")
 
     def __enter__(self) -> Self:
         return self

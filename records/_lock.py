@@ -3,12 +3,16 @@
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
+from ._atomic import close_file
 from ._errors import StorageError
 
 _TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Through no link: what it leads to would be written to."""
 
 
 class RunLock:
@@ -19,6 +23,7 @@ class RunLock:
         self._path = path
         self._fd = self._opened()
         try:
+            self._refuse_another_file()
             self._take()
             self._prove()
             os.ftruncate(self._fd, 0)
@@ -31,10 +36,16 @@ class RunLock:
 
     def _opened(self) -> int:
         try:
-            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self._path, _FLAGS | os.O_CREAT, 0o644)
         except OSError as error:
             text = f"run directory {self._path.parent} cannot be written: {error.strerror}"
             raise StorageError(error.errno, text) from error
+
+    def _refuse_another_file(self) -> None:
+        """It is written to: a file that has a second name may be anybody's."""
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise StorageError(errno.EINVAL, f"{self._path} is no file of its own; remove it, it holds nothing")
 
     def _take(self) -> None:
         try:
@@ -47,7 +58,7 @@ class RunLock:
 
     def _prove(self) -> None:
         """Some network file systems grant every lock: a second one must be refused."""
-        second = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        second = os.open(self._path, _FLAGS)
         try:
             fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -68,7 +79,7 @@ class RunLock:
         return ""
 
     def release(self) -> None:
-        """Give the lock back; the file stays. Twice is fine."""
+        """Give the lock back; the file stays. Twice is fine. Raises `StorageError` where the disk complains."""
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            close_file(fd, f"lock {self._path}")

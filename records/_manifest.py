@@ -11,12 +11,13 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from ._atomic import replace_file
 from ._base import Model, Name, Sha256
 from ._canonical import canonical_json, digest_of
 from ._errors import ChainError, SchemaError, StorageError
+from ._plain import MANIFEST_BYTES, read_plain
 from ._record import complaint, refused_version
 from ._text import JsonObject
 
@@ -43,6 +44,10 @@ class EpisodeState(StrEnum):
     """The harness died; the ledger holds what was acknowledged."""
 
 
+_LATER = ("profile", "isolation")
+"""Fields that manifests of older versions lack."""
+
+
 class EpisodeAnchor(Model):
     """What one ledger must be."""
 
@@ -58,6 +63,16 @@ class EpisodeAnchor(Model):
     scenario_hash: str | None
     seed: int | None
     attempt: int | None
+    profile: str | None = None
+    """Name of the container profile; None where no container was started."""
+    isolation: str | None = None
+    """Tooling, host and network label, of what held to the end."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without these two where they are not known: an older manifest keeps its root."""
+        data: dict[str, Any] = dump(self)
+        return {name: value for name, value in data.items() if name not in _LATER or value is not None}
 
     @property
     def sealed(self) -> bool:
@@ -78,6 +93,10 @@ class VerdictSet(Model):
     """Episode → digest of its verdict file."""
 
 
+_LATER_FACTS = ("supervisor", "loaded")
+"""Facts that manifests of older versions lack."""
+
+
 class RunFacts(Model):
     """What is known of a run before its first episode."""
 
@@ -93,6 +112,17 @@ class RunFacts(Model):
     """Task → hash of its content."""
     command: str
     """The exact command that repeats the run."""
+    supervisor: Sha256 | None = None
+    """Digest of the program that is the first process of every container; None in an older manifest."""
+    loaded: JsonObject | None = None
+    """Code that could take part, by kind and id: its module, the distribution that brought it, and a digest; None in
+    an older manifest."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without these two where they are not known: an older manifest keeps its root."""
+        data: dict[str, Any] = dump(self)
+        return {name: value for name, value in data.items() if name not in _LATER_FACTS or value is not None}
 
 
 class RunManifest(RunFacts):
@@ -134,7 +164,7 @@ class RunManifest(RunFacts):
 
 
 def _field(name: str, value: Any) -> bytes:
-    if name not in ("episodes", "files", "tasks") or not value:
+    if name not in ("episodes", "files", "loaded", "tasks") or not value:
         return canonical_json(name) + b":" + canonical_json(value)
     lines = (canonical_json(key) + b":" + canonical_json(value[key]) for key in sorted(value))
     return canonical_json(name) + b":{\n" + b",\n".join(lines) + b"\n}"
@@ -163,7 +193,7 @@ def load_manifest(path: Path) -> RunManifest:
 def read_manifest(path: Path) -> tuple[RunManifest, bytes]:
     """The manifest and its bytes, unchecked. Raises as `load_manifest` does where they cannot be parsed."""
     try:
-        content = path.read_bytes()
+        content = read_plain(path, MANIFEST_BYTES)
     except OSError as error:
         text = f"{path}: {error.strerror}; a run directory is what `offswitch run --out` wrote"
         raise StorageError(error.errno, text) from error

@@ -3,9 +3,11 @@
 Nothing here asks the agent; where a field holds text of its making, its docstring says so.
 """
 
+import re
 from typing import Annotated, Literal
 
 from ._base import Artifact, Channel, Grade, Model, Sha256, Volatile
+from ._canonical import canonical_json
 from ._text import JsonData, JsonObject
 
 
@@ -24,6 +26,25 @@ class FileState(Model):
     nlink: Annotated[int, Volatile] = 1
     inode: Annotated[int, Volatile] = 0
     """Tells an edit in place from a file that was put in its place."""
+
+    def line(self, path: str) -> bytes:
+        """`canonical_json` of the path and of what repeats of its state: one line of a manifest.
+
+        >>> FileState(kind="dir", mode=0o755, uid=0, gid=0, size=0).line("/work")
+        b'{"gid":0,"kind":"dir","mode":493,"path":"/work","sha256":null,"size":0,"target":null,"uid":0}'
+        """
+        return (
+            f'{{"gid":{self.gid},"kind":"{self.kind}","mode":{self.mode},"path":{_quoted(path)},'
+            f'"sha256":{_quoted(self.sha256)},"size":{self.size},"target":{_quoted(self.target)},"uid":{self.uid}}}'
+        ).encode()
+
+
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
+"""What JSON writes as it is."""
+
+
+def _quoted(text: str | None) -> str:
+    return f'"{text}"' if text is not None and _PLAIN.fullmatch(text) else canonical_json(text).decode()
 
 
 class FileChange(Model):
@@ -48,6 +69,8 @@ class FilesObserved(Model):
     """Paths in other people's folders at which something stood within the step only, neither before nor after."""
     manifest_digest: Sha256
     """Digest over the whole manifest after this pass."""
+    since: Sha256 | None = None
+    """Digest after the pass before: a pass whose record is missing breaks this chain. None at the baseline."""
     manifest: Artifact | None = None
     """Artifact with the whole manifest: at the baseline and at the end."""
     complete: bool = True
@@ -184,6 +207,22 @@ class CountersObserved(Model):
     pids_limit_hits: Annotated[int | None, Volatile]
 
 
+class PostureAttested(Model):
+    """How the container was confined after the agent's last act and before the kill, held against its profile."""
+
+    type: Literal["posture_attested"] = "posture_attested"
+    step: int
+    changed: tuple[str, ...]
+    """What was looser then than the profile allows, each in words; () for a container that was as at the opening."""
+    gone: str = ""
+    """Why it could not be looked at; "" where it could."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the container is known to have been confined to the end."""
+        return not self.changed and not self.gone
+
+
 class PoliteStopTried(Model):
     """The stop through the container's own means, before the kill: who was still there after the grace."""
 
@@ -202,6 +241,8 @@ class Halted(Model):
     empty: bool
     latency_s: Annotated[float, Volatile]
     cpu_ns_after_order: Annotated[int | None, Volatile]
+    acts_after_order: Annotated[int | None, Volatile] = None
+    """Mediated acts that asked after the order. The files that they changed stand in `PostStopWatched`."""
     survivors: tuple[int, ...]
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._atomic import make_folder
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -13,13 +15,14 @@ class RunPaths:
         RUN/
         ├── README.txt            the exact command that repeats the run
         ├── spec.yaml             the experiment as it was asked for
+        ├── sbom.cdx.json         packages of the base image, as CycloneDX
         ├── manifest.json         versions, digests, seeds, heads of all ledgers, root hash
         ├── run.lock              held while a run writes here
         ├── index.sqlite          derived; rebuilt by itself where it is missing, stale or damaged
         ├── index.sqlite.sha256   derived; digest of the index, so that damage is seen
         ├── episodes/<id>.jsonl   one hash-chained ledger an episode
         ├── evidence/<sha256>     artifacts by content
-        ├── quarantine/           torn tails that were cut off, never deleted
+        ├── quarantine/           torn tails that were cut off, and what stood in containers whose harness was killed
         ├── proofs/               proofs of mechanisms, by key
         ├── replay/<id>.jsonl     recorded model answers
         ├── verdicts/<version>/   verdicts of each monitor version, one JSON array an episode
@@ -35,6 +38,10 @@ class RunPaths:
     @property
     def spec(self) -> Path:
         return self.root / "spec.yaml"
+
+    @property
+    def sbom(self) -> Path:
+        return self.root / "sbom.cdx.json"
 
     @property
     def manifest(self) -> Path:
@@ -92,8 +99,13 @@ class RunPaths:
     def artifact(self, sha256: str) -> Path:
         return self.evidence / sha256
 
+    def linked(self) -> list[Path]:
+        """Folders of a run that are links: what lies behind them is not part of the run."""
+        folders = (self.episodes, self.evidence, self.quarantine, self.proofs, self.replay, self.judgements)
+        return [folder for folder in folders if folder.is_symlink()]
+
     def create(self) -> "RunPaths":
-        """Make the folders; existing ones are kept."""
+        """Make the folders; existing ones are kept. Raises `StorageError`."""
         for folder in (self.episodes, self.evidence, self.quarantine, self.proofs, self.replay):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         return self

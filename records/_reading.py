@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ._atomic import replace_file
 from ._errors import ChainError, RecordError, StorageError, TornError
+from ._plain import open_plain
 from ._record import GENESIS, MAX_LINE_BYTES, Record, decode
 
 _BLOCK = 1 << 16
@@ -91,7 +92,7 @@ def _check_end(path: Path, count: int, head: str, anchor: tuple[int, str] | None
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             for seq, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES + 2), b"")):
                 if not line.endswith(b"\n"):
                     raise _unended(path, seq, len(line))
@@ -135,8 +136,8 @@ def recover(path: Path, quarantine: Path) -> Recovery:
     crash, and the file is then as it was. Raises `StorageError` where it cannot be read or written.
     """
     try:
+        _check_complete_part(path)  # first: a line longer than any record ends it, however large the file
         end = _end_of_lines(path)
-        _check_complete_part(path)
         torn = _quarantined(path, end, quarantine)
         if torn is not None:
             _cut(path, end)
@@ -157,7 +158,7 @@ def _check_complete_part(path: Path) -> None:
 
 def _end_of_lines(path: Path) -> int:
     """Bytes up to and with the last newline."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:
             start = max(0, end - _BLOCK)
@@ -170,7 +171,7 @@ def _end_of_lines(path: Path) -> int:
 
 
 def _quarantined(path: Path, end: int, quarantine: Path) -> Path | None:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         file.seek(end)
         tail = file.read()
     if not tail:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ._canonical import canonical_json
+from ._confinement import confinement
 from ._events import (
     CallDecided,
     CallReturned,
@@ -132,8 +133,7 @@ def episode_row(episode: Episode) -> Row:
         "virtual_s": returned.virtual_s if returned else None,
         "model_failure": failed.category if failed else None,
         "reported": bool(episode.all(ReportSubmitted)) if episode.records else None,
-        "profile": started.profile if started else None,
-        "isolation": started.isolation if started else None,
+        **confinement(record.event for record in episode.records),
         "image_digest": started.image_digest if started else None,
         "mechanism_exposure": _json(_exposure(episode)),
         "channels": _json(_channels(episode.all(ChannelStatus))),

@@ -1,11 +1,12 @@
 """What is run: the scenario with its factors, the subject, and the identity of an episode."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from ._base import Model, RuleLevel
+from ._branching import Origin
 from ._canonical import digest_of
 from ._text import JsonObject
 
@@ -138,6 +139,16 @@ class Scenario(Model):
     """Failure mode that the side task asks for; needed where the arm is not main_only."""
     safeguards: Safeguards = Safeguards()
     budgets: Budgets = Budgets()
+    without: tuple[str, ...] = ()
+    """Guarantees of the container that were given up by name: episodes without them are another scenario."""
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A scenario that gives up nothing is written, and hashed, as before there was anything to give up."""
+        data: dict[str, Any] = dump(self)
+        if not data.get("without"):
+            data.pop("without", None)
+        return data
 
     @property
     def hash(self) -> str:
@@ -192,3 +203,5 @@ class EpisodeKey(Model):
     """Estimated time that a familiar professional takes, in minutes."""
     bucket: str
     """Human-time bucket, for example ``1-2h``."""
+    branch: Origin | None = None
+    """Where it began, for an episode that goes on from another one's state; None for one from the beginning."""

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,22 +11,24 @@ from typing import NamedTuple, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from ._atomic import replace_file, sync_folder
+from ._atomic import make_folder, replace_file, sync_file
 from ._base import Name
 from ._canonical import canonical_json
+from ._confinement import confinement
 from ._errors import ChainError, SchemaError, StorageError
-from ._events import EpisodeInvalidated, EpisodeOpened, EpisodeSealed, Event
+from ._events import EpisodeInvalidated, EpisodeOpened, EpisodeSealed, Event, SandboxStarted
 from ._evidence import artifacts_of
 from ._ledger import Ledger
 from ._lock import RunLock
 from ._manifest import EpisodeAnchor, EpisodeState, RunFacts, RunManifest, VerdictSet, load_manifest, save_manifest
+from ._observed import PostureAttested
 from ._paths import RunPaths
 from ._reading import read_ledger, recover
 from ._record import Record
 from ._redact import Redactor
 from ._scenario import EpisodeKey
 from ._verdict import Verdict
-from ._view import LIVE, VERDICTS, RunView, bytes_of, parse_verdicts
+from ._view import LIVE, VERDICTS, RunView, bytes_of, digest_of_file, parse_verdicts
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
@@ -91,6 +94,9 @@ class RunStore(RunView):
         if not RunPaths(root).manifest.is_file():
             text = f"{root} holds no run to resume (no manifest.json); start it without --resume"
             raise StorageError(errno.ENOENT, text)
+        if linked := RunPaths(root).linked():
+            text = f"{linked[0]} is a link: nothing is written through it; put the folder itself in its place"
+            raise StorageError(errno.EINVAL, text)
         lock = RunLock(RunPaths(root).lock)
         try:
             store = cls(root, load_manifest(RunPaths(root).manifest), lock, redactor)
@@ -160,14 +166,18 @@ class RunStore(RunView):
             if path.exists() and bytes_of(path) != data:
                 text = f"{path}: version {version} judged otherwise before; give the new judgement a new version"
                 raise StorageError(errno.EEXIST, text)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             replace_file(path, data)
             self._verdicts.setdefault(version, {})[episode_id] = _digest(data)
             self._changed()
 
     def anchor_file(self, path: Path) -> None:
-        """Anchor a further file of the run directory as it stands now, for example a proof or recorded answers."""
+        """Anchor a further file of the run directory as it stands now, for example a proof or recorded answers.
+
+        It is put on the disk first. Raises `StorageError`.
+        """
         self._check_open()
+        sync_file(path)
         with self._guard:
             self._files[path.relative_to(self.paths.root).as_posix()] = _digest(bytes_of(path))
             self._changed()
@@ -188,9 +198,9 @@ class RunStore(RunView):
             if self._closed:
                 return
             try:
+                self._save_changes()
                 for ledger in self._open.values():
                     ledger.close()
-                self._save_changes()
                 self._recover_all()
                 self._save_changes()
             finally:
@@ -215,12 +225,15 @@ class RunStore(RunView):
     def _anchor_of(self, path: Path, end: tuple[int, str]) -> EpisodeAnchor:
         first: Event | None = None
         last: Event | None = None
+        confined: list[Event] = []
         for record in read_ledger(path, end):
             first, last = first or record.event, record.event
+            if isinstance(last, SandboxStarted | PostureAttested):
+                confined.append(last)
             self._check_artifacts(path, record)
         key = first.key if isinstance(first, EpisodeOpened) else None
         self._check_key(path, key, last)
-        return _anchor(end, key, last)
+        return _anchor(end, key, last).model_copy(update=confinement(confined))
 
     def _check_artifacts(self, path: Path, record: Record) -> None:
         for digest in artifacts_of(record.event):
@@ -252,7 +265,17 @@ class RunStore(RunView):
             self._anchors[checked_name(path.stem)] = anchor
             self._unsaved += 1
             (crashed if anchor.state is EpisodeState.CRASHED else adopted).append(path.stem)
+        self._adopt_quarantine()
         return Resumed(tuple(adopted), tuple(crashed), tuple(torn))
+
+    def _adopt_quarantine(self) -> None:
+        """Anchor what a dead writer left: torn tails, and what its watchdog took down."""
+        for path in sorted(self.paths.quarantine.iterdir()):
+            name = path.relative_to(self.paths.root).as_posix()
+            if path.suffix in (".json", ".torn") and name not in self._files:
+                sync_file(path)
+                self._files[name] = digest_of_file(path)
+                self._unsaved += 1
 
     def _recovered(self, path: Path) -> tuple[EpisodeAnchor, Path | None]:
         try:
@@ -302,10 +325,10 @@ def checked_name(name: str) -> str:
 
 def _make_folder(root: Path) -> None:
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        sync_folder(root.parent)
-    except OSError as error:
-        text = f"run directory {root} cannot be made: {error.strerror}; choose another --out"
+        make_folder(root)
+    except StorageError as error:
+        reason = os.strerror(error.errno or errno.EIO)
+        text = f"run directory {root} cannot be made: {reason}; choose another --out"
         raise StorageError(error.errno, text) from error
 
 

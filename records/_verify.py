@@ -20,7 +20,7 @@ from ._manifest import EpisodeAnchor, RunManifest, faults_of, read_manifest
 from ._paths import RunPaths
 from ._reading import read_ledger
 from ._record import Record
-from ._view import digest_of_file, parse_verdicts
+from ._view import bytes_of, digest_of_file, parse_verdicts
 
 Kind = Literal["manifest", "root", "schema", "ledger", "torn", "unsealed", "artifact", "verdicts", "file", "stray"]
 _UNSEALED = (
@@ -88,6 +88,8 @@ class _Check:
         self._counts = {"episodes": 0, "records": 0, "artifacts": 0, "verdict_files": 0}
 
     def run(self, expected_root: str | None) -> VerifyReport:
+        for folder in self._paths.linked():
+            self._find("file", folder, "is a link: what lies behind it is not part of the run")
         manifest = self._manifest(expected_root)
         anchors = manifest.episodes if manifest else {}
         self._ledgers(anchors, manifest)
@@ -172,7 +174,8 @@ class _Check:
             self._find("manifest", self._paths.manifest, "does not describe this episode", episode=episode)
 
     def _artifacts(self) -> None:
-        names = list(self._evidence.names()) if self._paths.evidence.is_dir() else []
+        folder = self._paths.evidence
+        names = list(self._evidence.names()) if folder.is_dir() and not folder.is_symlink() else []
         for name in names:
             self._artifact(name)
         for digest in sorted(self._referenced.keys() - set(names)):
@@ -218,8 +221,8 @@ class _Check:
         if fault is not None:
             return fault
         try:
-            parse_verdicts(path.read_bytes(), path)
-        except SchemaError as error:
+            parse_verdicts(bytes_of(path), path)
+        except (SchemaError, StorageError) as error:
             return str(error)
         return None
 
@@ -253,10 +256,10 @@ def _file_fault(path: Path, digest: str) -> str | None:
 
 def _files_in(folder: Path) -> Iterator[Path]:
     """What lies in a folder and is not itself a folder, by name; nothing where there is no folder."""
-    if folder.is_dir():
+    if folder.is_dir() and not folder.is_symlink():
         yield from sorted(path for path in folder.iterdir() if not path.is_dir())
 
 
 def _folders_in(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
+    if folder.is_dir() and not folder.is_symlink():
         yield from sorted(path for path in folder.iterdir() if path.is_dir())

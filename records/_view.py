@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ._events import EpisodeOpened
 from ._evidence import EvidenceStore
 from ._manifest import EpisodeAnchor, RunManifest, load_manifest
 from ._paths import RunPaths
+from ._plain import digest_plain, read_plain
 from ._reading import read_ledger
 from ._record import Record, complaint
 from ._scenario import EpisodeKey
@@ -20,6 +20,8 @@ from ._verdict import Verdict
 
 LIVE = "live"
 """Version of the verdicts that stand in the ledgers; stored ones carry another name."""
+_FILE_BYTES = 512 << 20
+"""A larger file of a run, ledgers and artifacts apart, is not read."""
 VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 """Content of a verdict file."""
 
@@ -98,7 +100,7 @@ def parse_verdicts(content: bytes, path: Path) -> tuple[Verdict, ...]:
 def bytes_of(path: Path) -> bytes:
     """The content of a file. Raises `StorageError`."""
     try:
-        return path.read_bytes()
+        return read_plain(path, _FILE_BYTES)
     except OSError as error:
         raise StorageError(error.errno, f"{path}: {error.strerror}") from error
 
@@ -106,10 +108,6 @@ def bytes_of(path: Path) -> bytes:
 def digest_of_file(path: Path) -> str:
     """SHA-256 of a regular file. Raises `StorageError`, also for anything that is no regular file."""
     try:
-        regular = stat.S_ISREG(path.lstat().st_mode)
-        if regular:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_plain(path)
     except OSError as error:
         raise StorageError(error.errno, f"{path}: {error.strerror}") from error
-    raise StorageError(errno.EINVAL, f"{path} is not a regular file")

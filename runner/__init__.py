@@ -8,6 +8,7 @@
 """
 
 from ._attempts import Attempts, Standing
+from ._branch import BranchOptions, BranchReport, BranchRequest, branch_run
 from ._channels import ChannelCheck, check_channels
 from ._check import check_spec
 from ._errors import RunFailed, RunnerError, SpecError, SubjectError
@@ -21,7 +22,7 @@ from ._plan import EpisodePlan, make_plan
 from ._rejudge import Difference, RejudgeReport, rejudge, verdict_version
 from ._run import RunOptions, run_experiment
 from ._selftest import Selection, SelftestReport, SelftestRow, selftest
-from ._spec import STANDARD_SAFEGUARDS, ExperimentSpec, ModelSubject, spec_schema
+from ._spec import STANDARD_SAFEGUARDS, ExperimentSpec, ModelSubject, SnapshotSpec, spec_schema
 from ._stop import Stop
 from ._subjects import Subjects
 from ._words import meant
@@ -30,6 +31,9 @@ from ._yaml import Document
 __all__ = [
     "STANDARD_SAFEGUARDS",
     "Attempts",
+    "BranchOptions",
+    "BranchReport",
+    "BranchRequest",
     "ChannelCheck",
     "Difference",
     "Document",
@@ -51,12 +55,14 @@ __all__ = [
     "Selection",
     "SelftestReport",
     "SelftestRow",
+    "SnapshotSpec",
     "SpecError",
     "Standing",
     "Stop",
     "SubjectError",
     "Subjects",
     "Watch",
+    "branch_run",
     "check_channels",
     "check_spec",
     "checked_spec",

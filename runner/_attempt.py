@@ -5,17 +5,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..environments import Episode, EpisodeInvalid, Lab
+from ..environments import Episode, EpisodeInvalid, Lab, StepResult, take_snapshot, taken
 from ..records import EndReason, EpisodeKey, MonitorChecked, RecordError, RunStore, Subject
 from ..tasks import load_task
 from ._asking import Asking
 from ._executor import OncePerKey
 from ._health import Health, key_of
-from ._loop import play
+from ._loop import SoFar, play
 from ._outcome import EpisodeOutcome, Progress, Said, State, Watch
 from ._plan import EpisodePlan
+from ._spec import SnapshotSpec
 from ._stop import Stop
 from ._subjects import Subjects, subject_of
 
@@ -36,12 +37,37 @@ class Site:
     versions: dict[str, str]
     stop: Stop
     watch: Watch
+    snapshots: SnapshotSpec | None = None
+    """Steps after which the state is stored; None for none."""
     worlds: OncePerKey = field(default_factory=OncePerKey)
     health: Health = field(default_factory=dict[str, tuple[MonitorChecked, ...]])
     """What the monitors of each safeguards made of their check."""
 
 
-def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
+class Begun(NamedTuple):
+    """An episode that is ready for the agent's next answer."""
+
+    first: StepResult
+    so_far: SoFar | None = None
+
+
+class Beginning:
+    """How an episode begins: at its beginning. What goes on from another state begins otherwise."""
+
+    def episode(self, site: Site, plan: EpisodePlan, key: EpisodeKey) -> Episode:
+        """The episode, not opened yet. Raises `StorageError`."""
+        ledger = site.store.open_ledger(key.episode_id)
+        return Episode(site.lab, load_task(plan.task), key, ledger, site.store.evidence, site.versions)
+
+    def begin(self, site: Site, plan: EpisodePlan, episode: Episode) -> Begun:
+        """Open it. Raises `EpisodeInvalid`, also for a mechanism that is not live."""
+        first = site.worlds.run(plan.world_key, episode.open)
+        for checked in site.health.get(key_of(plan.scenario.safeguards), ()):
+            episode.write(checked)
+        return Begun(first)
+
+
+def run_attempt(site: Site, plan: EpisodePlan, attempt: int, beginning: Beginning | None = None) -> EpisodeOutcome:
     """Run, record and seal one attempt.
 
     Raises `RecordError` where it cannot be recorded: the container is then dead, and the run cannot go on.
@@ -55,10 +81,11 @@ def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
     agent = site.subjects.open(plan, lambda: opened[0].world.facts, recording)
     asking = Asking(agent, site.stop)
     try:
-        episode = _episode(site, plan, attempt, subject_of(plan, agent))
+        beginning = beginning or Beginning()
+        episode = beginning.episode(site, plan, _key(site, plan, attempt, subject_of(plan, agent)))
         opened.append(episode)
         site.watch(Progress(what="started", episode_id=episode_id))
-        fault = _play(site, plan, episode, asking)
+        fault = _play(site, plan, episode, asking, beginning)
         site.store.seal(episode.ledger)
     finally:
         try:
@@ -71,9 +98,9 @@ def run_attempt(site: Site, plan: EpisodePlan, attempt: int) -> EpisodeOutcome:
     return _outcome(plan, attempt, opened[0], fault, cause, time.monotonic() - started)
 
 
-def _episode(site: Site, plan: EpisodePlan, attempt: int, subject: Subject) -> Episode:
+def _key(site: Site, plan: EpisodePlan, attempt: int, subject: Subject) -> EpisodeKey:
     task = load_task(plan.task)
-    key = EpisodeKey(
+    return EpisodeKey(
         episode_id=plan.attempt_id(attempt),
         run_id=site.store.manifest.run_id,
         subject=subject,
@@ -86,21 +113,21 @@ def _episode(site: Site, plan: EpisodePlan, attempt: int, subject: Subject) -> E
         human_minutes=task.human_minutes,
         bucket=task.bucket,
     )
-    ledger = site.store.open_ledger(key.episode_id)
-    return Episode(site.lab, task, key, ledger, site.store.evidence, site.versions)
 
 
-def _play(site: Site, plan: EpisodePlan, episode: Episode, asking: Asking) -> EpisodeInvalid | None:
+def _play(
+    site: Site, plan: EpisodePlan, episode: Episode, asking: Asking, beginning: Beginning
+) -> EpisodeInvalid | None:
     """Play to the end; what the infrastructure or a bug did to it, or None."""
 
     def seen(step: int) -> None:
         site.watch(Progress(what="step", episode_id=episode.key.episode_id, step=step))
+        if site.snapshots is not None and site.snapshots.due(step) and episode.ending is None:
+            episode.write(taken(take_snapshot(episode)), sync=True)
 
     try:
-        first = site.worlds.run(plan.world_key, episode.open)
-        for checked in site.health.get(key_of(plan.scenario.safeguards), ()):
-            episode.write(checked)
-        play(episode, first, asking, site.stop, seen)
+        begun = beginning.begin(site, plan, episode)
+        play(episode, begun.first, asking, site.stop, seen, begun.so_far)
     except EpisodeInvalid as error:
         # A mechanism that is not live raises by itself, before anybody has recorded it.
         return error if episode.ending is not None else episode.invalid(error.phase, error.subject, error.cause)

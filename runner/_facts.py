@@ -11,7 +11,6 @@ from typing import Any
 from ..environments import Lab
 from ..monitors.integrity import Panel
 from ..records import canonical_json
-from ..sandbox import need_image
 from ..tasks import tasks
 
 _LIBRARIES = (
@@ -30,7 +29,7 @@ _LIBRARIES = (
 
 def versions_of(lab: Lab) -> dict[str, str]:
     """Versions of what decides how an episode goes; a library that is not installed is left out."""
-    found = {"python": platform.python_version(), "kernel": platform.release(), "engine": lab.engine_version}
+    found = {"python": platform.python_version(), "kernel": lab.engine.told.kernel, "engine": lab.engine_version}
     for library in _LIBRARIES:
         try:
             found[library] = version(library)
@@ -44,19 +43,14 @@ def engine_of(lab: Lab) -> dict[str, Any]:
     return lab.engine.facts().model_dump(mode="json")
 
 
-def image_of(lab: Lab) -> dict[str, Any]:
-    """Tag, digest and packages of the base image. Raises `ImageError`."""
-    return need_image(lab.engine).model_dump(mode="json")
-
-
 def content_of(names: Iterable[str]) -> dict[str, str]:
     """Task → hash over every file of its folder: story, world, verifier, cast."""
-    return {name: folder_digest(_folder_of(tasks()[name].__module__)) for name in names}
+    return {name: folder_digest(folder_of(tasks()[name].__module__)) for name in names}
 
 
 def monitors_digest() -> str:
     """Hash over the integrity monitors, as they would judge now."""
-    return folder_digest(_folder_of(Panel.__module__))
+    return folder_digest(folder_of(Panel.__module__))
 
 
 def folder_digest(folder: Path) -> str:
@@ -66,5 +60,6 @@ def folder_digest(folder: Path) -> str:
     return hashlib.sha256(canonical_json(listed)).hexdigest()
 
 
-def _folder_of(module: str) -> Path:
+def folder_of(module: str) -> Path:
+    """The folder in which a module's file lies."""
     return Path(str(importlib.import_module(module).__file__)).parent

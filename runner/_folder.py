@@ -10,32 +10,39 @@ from pathlib import Path
 from typing import Any
 
 from ..environments import Lab
-from ..records import ChainError, RunFacts, RunPaths, RunStore, StorageError
+from ..records import ChainError, RunFacts, RunPaths, RunStore, StorageError, read_plain
 from ._errors import RunFailed, SpecError
-from ._facts import content_of, engine_of, image_of, versions_of
+from ._facts import content_of, engine_of, versions_of
 from ._load import Override, load_spec
 from ._plan import EpisodePlan
+from ._provenance import image_of, keep_sbom, loaded_code
 from ._spec import ExperimentSpec
 from ._subjects import secrets_of
+from ._yaml import MOST_BYTES
 
+_PROOF_BYTES = 64 << 20
 _HOW = ("parallel", "retries")
 """Keys of an experiment that change how it is run and not what."""
 
 
 def begin(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], lab: Lab, command: str) -> RunStore:
     """A new run. Raises `StorageError` where the directory holds anything or cannot be written."""
+    named = {plan.task for plan in plans}
     facts = RunFacts(
         run_id=lab.run_id,
         versions=versions_of(lab),
         engine=engine_of(lab),
         image=image_of(lab),
         seeds=tuple(sorted({plan.seed for plan in plans})),
-        tasks=content_of({plan.task for plan in plans}),
+        tasks=content_of(named),
         command=command,
+        supervisor=lab.supervisor_sha256,
+        loaded=loaded_code(named),
     )
     store = RunStore.create(folder, facts, spec.render(), redactor=secrets_of())
     try:
         _write(store.paths.readme, _readme(store.paths, facts))
+        keep_sbom(store, lab)
     except StorageError:
         store.close()
         raise
@@ -52,6 +59,14 @@ def load_run_spec(folder: Path, overrides: Iterable[str | Override] = ()) -> Exp
     path = RunPaths(folder).spec
     if not path.is_file():
         raise SpecError(f"run {folder}: holds no {path.name}; give the directory that `offswitch run --out` wrote")
+    try:
+        text = read_plain(path, MOST_BYTES)
+    except OSError as error:
+        raise SpecError(f"run {folder}: its {path.name} cannot be read ({error.strerror})") from error
+    if text.startswith(b"branch:"):
+        raise SpecError(
+            f"run {folder}: holds branches of another run, which are not gone on with; its README.txt has the command"
+        )
     return load_spec(path, overrides)
 
 
@@ -81,6 +96,7 @@ def _readme(paths: RunPaths, facts: RunFacts) -> str:
         f"Run {facts.run_id} of offswitch {facts.versions.get('offswitch', '')}, started by\n\n"
         f"    {facts.command or '(a Python program)'}\n\n"
         f"The same experiment again:  offswitch run {shlex.quote(str(paths.spec))} --out NEW-DIR\n"
+        f"With this very image only:  the same with --set image={facts.image.get('digest', '')}\n"
         f"Was anything changed?       offswitch verify {root}\n"
         f"The same verdicts again?    offswitch rejudge {root}\n"
         f"For people:                 offswitch report {root}\n\n"
@@ -115,7 +131,10 @@ class ProofKeeper:
             path = self._store.paths.root / name
             if path.parent != self._store.paths.proofs:
                 continue
-            content = path.read_bytes()
+            try:
+                content = read_plain(path, _PROOF_BYTES)
+            except OSError as error:
+                raise StorageError(error.errno, f"{path}: {error.strerror}") from error
             if hashlib.sha256(content).hexdigest() != digest:
                 raise ChainError(f"{path}: was changed; `offswitch verify {self._store.paths.root}` shows what else")
             yield path.stem, json.loads(content)

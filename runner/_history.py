@@ -37,6 +37,10 @@ class History:
         self._messages.append(Message(role="user", text=text))
         self._show(notices)
 
+    def told(self, notices: Sequence[Notice]) -> None:
+        """Something was said between two answers."""
+        self._show(notices)
+
     def _show(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
             if notice.placement is Placement.TOOL_RESULT:

@@ -11,7 +11,7 @@ from ._complaints import complaints
 from ._errors import SpecError
 from ._spec import ExperimentSpec
 from ._words import brief
-from ._yaml import Document, keys_of, parse
+from ._yaml import MOST_BYTES, Document, keys_of, parse
 
 
 class Override(NamedTuple):
@@ -25,7 +25,8 @@ class Override(NamedTuple):
 def load_spec(path: Path, overrides: Iterable[str | Override] = ()) -> ExperimentSpec:
     """Read an experiment from a file and check that what it names is there. Raises `SpecError`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode()
     except OSError as error:
         raise SpecError(f"spec {path}: cannot be read ({error.strerror}); give a YAML file, or --task") from error
     except UnicodeDecodeError as error:

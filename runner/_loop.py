@@ -5,6 +5,7 @@ What a provider fails at is recorded as missing data. An answer that is late is 
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..agents import Answer, ModelFailure, ToolSpec
 from ..environments import DESCRIPTIONS, Episode, StepResult
@@ -23,30 +24,52 @@ StepSeen = Callable[[int], None]
 """Told the number of each step that is done."""
 
 
+class SoFar(NamedTuple):
+    """What was said and done before the loop begins, in an episode that goes on from another one's state."""
+
+    history: History
+    answers: int
+    """Answers so far."""
+    pending: Answer | None = None
+    """The calls of the last answer that are still to be carried out; None where all are done."""
+
+
 def play(
-    episode: Episode, first: StepResult, asking: Asking, stop: Stop, seen: StepSeen = lambda _: None
+    episode: Episode,
+    first: StepResult,
+    asking: Asking,
+    stop: Stop,
+    seen: StepSeen = lambda _: None,
+    so_far: SoFar | None = None,
 ) -> StepResult:
     """Play an opened episode to its end and return the last step.
+
+    With ``so_far`` it goes on from there, and ``first`` was seen before.
 
     Raises `EpisodeInvalid`, and what an agent raises that is no `ModelFailure`: a bug of its script, or a recording
     that does not fit.
     """
-    return _Play(episode, first, asking, stop, seen).run()
+    begun = so_far or SoFar(History(episode.system, episode.goal, first), 0)
+    return _Play(episode, begun, asking, stop, seen).run()
 
 
 class _Play:
     """One episode."""
 
-    def __init__(self, episode: Episode, first: StepResult, asking: Asking, stop: Stop, seen: StepSeen) -> None:
+    def __init__(self, episode: Episode, begun: SoFar, asking: Asking, stop: Stop, seen: StepSeen) -> None:
         self._episode = episode
         self._asking = asking
         self._stop = stop
         self._seen = seen
-        self._history = History(episode.system, episode.goal, first)
+        self._history = begun.history
         self._tools = tool_specs(episode)
-        self._answers = 0
+        self._answers = begun.answers
+        self._pending = begun.pending
 
     def run(self) -> StepResult:
+        ended = self._carry_out(self._pending) if self._pending is not None else None
+        if ended is not None:
+            return ended
         while True:
             ended = self._out_of_limits() or self._turn()
             if ended is not None:

@@ -66,11 +66,12 @@ class EpisodeOutcome(Model):
 class Progress(Model):
     """Something that a watcher of a run may want to show."""
 
-    what: Literal["unmonitored", "started", "step", "ended"]
+    what: Literal["unmonitored", "advisory", "place", "started", "step", "ended"]
     episode_id: str = ""
-    """Empty with ``unmonitored``, which is about the run."""
+    """Empty with ``unmonitored``, ``advisory`` and ``place``, which are about the run."""
     text: str = ""
-    """With ``unmonitored``: the monitor that failed its check, and why."""
+    """With ``unmonitored``: the monitor that failed its check, and why. With ``advisory``: what is known against the
+    engine. With ``place``: why records may not last."""
     step: int = 0
     done: int = 0
     """Planned episodes that are done, whatever became of them."""
@@ -99,6 +100,8 @@ class RunReport(Model):
     """Why it ended early; empty for a run that went through."""
     unmonitored: tuple[str, ...] = ()
     """Suspicion monitors that failed their check, and why: episodes with safeguards say nothing about them."""
+    place: str = ""
+    """Why records in this folder may not last: it lies in memory, on the network …; empty where they do."""
     adopted: tuple[str, ...] = ()
     """Complete episodes of a dead runner that its manifest did not name."""
     crashed: tuple[str, ...] = ()

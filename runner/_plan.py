@@ -122,6 +122,7 @@ def _scenario(spec: ExperimentSpec, task: Task, factors: Factors, safeguards: Sa
         side_task=grid.side_task,
         safeguards=safeguards,
         budgets=grid.budgets,
+        without=grid.without,
     )
 
 

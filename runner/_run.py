@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..environments import Lab
-from ..records import RunIndex, RunStore, RunView
+from ..records import RunIndex, RunPaths, RunStore, RunView, doubt_about
 from ._attempt import Site, run_attempt
 from ._attempts import Attempts, Standing
 from ._executor import Executor, LocalExecutor
 from ._facts import versions_of
 from ._folder import ProofKeeper, begin, new_run_id, refuse_another
 from ._health import Health, check_monitors, unmonitored
+from ._memory import give_back
 from ._outcome import EpisodeOutcome, Progress, RunReport, Watch
 from ._plan import EpisodePlan, make_plan
+from ._provenance import keep_sbom, refuse_another_image
 from ._spec import ExperimentSpec
 from ._stop import Stop
 from ._subjects import Subjects, secrets_of
@@ -48,9 +50,13 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
     options = options or RunOptions()
     plans = [plan for plan in make_plan(spec) if options.only(plan)]
     options.subjects.check(plans)
+    refuse_another_image(spec.image, folder, resume=options.resume)
     health = check_monitors(plans)
     for failed in unmonitored(health):
         options.watch(Progress(what="unmonitored", text=failed))
+    doubt = doubt_about(folder)
+    if doubt:
+        options.watch(Progress(what="place", text=doubt))
     with _site(spec, folder, plans, health, options) as site:
         run = _Run(site, spec, plans, options)
         outcomes = run.play()
@@ -66,6 +72,7 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
         outcomes=tuple(outcomes),
         interrupted=options.stop.reason,
         unmonitored=unmonitored(health),
+        place=doubt,
         adopted=resumed.adopted,
         crashed=resumed.crashed,
     )
@@ -79,12 +86,26 @@ def _site(
     store = RunStore.resume(folder, redactor=secrets_of()) if options.resume else None
     try:
         ahead = min(spec.parallel, len(plans) - 1)
-        with Lab.open(store.manifest.run_id if store else new_run_id(spec), ahead=ahead) as lab:
+        run_id = store.manifest.run_id if store else new_run_id(spec)
+        captures = RunPaths(folder).quarantine
+        with Lab.open(run_id, ahead=ahead, strict=spec.strict, captures=captures, runtime=spec.runtime) as lab:
+            if lab.weaknesses:
+                options.watch(Progress(what="advisory", text=lab.weaknesses))
             if store is None:
                 store = begin(spec, folder, plans, lab, options.command)
             else:
                 refuse_another(store, spec, plans, lab)
-            yield Site(lab, store, options.subjects, versions_of(lab), options.stop, options.watch, health=health)
+                keep_sbom(store, lab)
+            yield Site(
+                lab,
+                store,
+                options.subjects,
+                versions_of(lab),
+                options.stop,
+                options.watch,
+                snapshots=spec.snapshots,
+                health=health,
+            )
     finally:
         if store is not None:
             store.close()
@@ -144,4 +165,5 @@ class _Counter:
         """An attempt ended; ``last``: and so did its episode."""
         with self._lock:
             self._done += last
+            give_back(self._done)
         self.see(Progress(what="ended", episode_id=outcome.episode_id, outcome=outcome))

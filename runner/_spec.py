@@ -29,6 +29,7 @@ from ..records import (
     Safeguards,
     SubjectKind,
 )
+from ..sandbox import guarantees
 from ._words import brief
 
 T = TypeVar("T")
@@ -142,12 +143,33 @@ class ScenarioGrid(Model):
     safeguards: Many[Annotated[Safeguards, BeforeValidator(_variant)]] = (Safeguards(),)
     """``off``, ``on`` (the standard ones), or objects of monitors and protocol."""
     budgets: Budgets = Budgets()
+    without: Annotated[tuple[str, ...], BeforeValidator(_listed), After(guarantees)] = ()
+    """Guarantees of the container that are given up by name, where an engine does not keep them (``limits`` …)."""
 
     @checked(mode="after")
     def _side_task_fits_the_arms(self) -> Self:
         if self.side_task is None and any(arm is not Arm.MAIN_ONLY for arm in self.factors.arm):
             raise ValueError("an arm with a side task needs side_task, the failure mode that it asks for")
         return self
+
+
+class SnapshotSpec(Model):
+    """After which steps the whole state is stored."""
+
+    every: StrictInt | None = Field(default=None, ge=1)
+    """After each step whose number this divides."""
+    steps: tuple[StrictInt, ...] = ()
+    """After these steps."""
+
+    @checked(mode="after")
+    def _names_a_step(self) -> Self:
+        if self.every is None and not self.steps:
+            raise ValueError("give every: N, or steps: [N, …]")
+        return self
+
+    def due(self, step: int) -> bool:
+        """Whether the state after this step is stored."""
+        return step in self.steps or bool(self.every and step % self.every == 0)
 
 
 class ExperimentSpec(Model):
@@ -163,8 +185,16 @@ class ExperimentSpec(Model):
     """Episodes of each subject in each scenario, with the seeds from `seed` on."""
     seed: StrictInt = Field(default=1, ge=0)
     scenario: ScenarioGrid = ScenarioGrid()
+    snapshots: SnapshotSpec | None = None
+    """Steps after which the state is stored, so that a branch needs no replay to get it."""
     parallel: StrictInt = Field(default=2, ge=1, le=64)
     """Episodes at the same time."""
+    runtime: str | None = Field(default=None, pattern=r"^[\w.+-]{1,64}$")
+    """One of the engine's container runtimes; None for its default."""
+    strict: bool = False
+    """Refuse an engine with a published weakness that bears on the containment of an agent."""
+    image: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    """Digest that the base image has to have; None takes the one that this machine has, which the run records."""
     retries: StrictInt = Field(default=1, ge=0, le=10)
     """Further attempts at an episode whose infrastructure demonstrably failed; every attempt is kept."""
 

@@ -7,9 +7,13 @@ writable place, and acts that wait until we have recorded them. docs/design/secu
 """
 
 from ._acts import Listener
+from ._advisories import known_weaknesses
 from ._attest import attest
 from ._binary import SupervisorBinary, build_supervisor
+from ._cache import cache_dir, locked
+from ._canary import Canary
 from ._cgroup import Cgroup, Counters
+from ._conformance import Conformance, Line, Standing, conform
 from ._container import ContainerSpec, DockerSandbox, Evidence
 from ._engine import Engine, EngineFacts, configured_endpoint, connect
 from ._engine_events import EventHub, unexpected
@@ -29,29 +33,47 @@ from ._errors import (
     SetupBusy,
     SetupError,
     StartFailed,
+    StateDiffers,
     SupervisorFault,
 )
+from ._exit import ExitFacts, ExitWatch, classify
 from ._files import FileWatch, Pass
 from ._gc import Removed, collect
+from ._guarantees import CHOSEN, GUARANTEES, Guarantee
+from ._guarantees import check_names as guarantees
 from ._holder import Holder, Holders
-from ._image import ImageInfo, ensure_image, need_image
-from ._lease import labels, own_lease
+from ._image import ensure_image, need_image
+from ._image_info import ImageInfo
+from ._isolation import UNPROVEN, isolation
+from ._lease import labels, own_lease, owner_labels
 from ._link import RelayedRequest, RelayHandler
+from ._peers import PeerNetwork, Seat
 from ._pool import Pool
 from ._processes import ProcessWatch
-from ._profile import AGENT_UID, MIB, OPS_UID, PROFILES, ROOTFUL, SEALED, Place, Profile
+from ._profile import AGENT_UID, MIB, OPS_UID, PROFILES, ROOTFUL, SEALED, Place, Profile, seccomp_profile
+from ._restore import check as check_state
+from ._restore import restore
+from ._sbom import sbom
+from ._scratch import scratch_folder, sweep_scratch
+from ._tree import Packed, Tree, TreeMoved, pack, survey
 from ._types import Entry, ExecResult, FileRead, HaltReport, PoliteStop, Sandbox
+from ._warden import stand_by
 
 __all__ = [
     "AGENT_UID",
+    "CHOSEN",
+    "GUARANTEES",
     "MIB",
     "OPS_UID",
     "PROFILES",
     "ROOTFUL",
     "SEALED",
+    "UNPROVEN",
     "BinaryError",
     "CacheUnsafe",
+    "Canary",
     "Cgroup",
+    "Conformance",
     "ContainerGone",
     "ContainerSpec",
     "Counters",
@@ -68,15 +90,21 @@ __all__ = [
     "Evidence",
     "EvidenceLost",
     "ExecResult",
+    "ExitFacts",
+    "ExitWatch",
     "FileRead",
     "FileWatch",
+    "Guarantee",
     "HaltReport",
     "Holder",
     "Holders",
     "ImageError",
     "ImageInfo",
+    "Line",
     "Listener",
+    "Packed",
     "Pass",
+    "PeerNetwork",
     "Place",
     "PoliteStop",
     "Pool",
@@ -88,19 +116,41 @@ __all__ = [
     "Removed",
     "Sandbox",
     "SandboxError",
+    "Seat",
     "SetupBusy",
     "SetupError",
+    "Standing",
     "StartFailed",
+    "StateDiffers",
     "SupervisorBinary",
     "SupervisorFault",
+    "Tree",
+    "TreeMoved",
     "attest",
     "build_supervisor",
+    "cache_dir",
+    "check_state",
+    "classify",
     "collect",
     "configured_endpoint",
+    "conform",
     "connect",
     "ensure_image",
+    "guarantees",
+    "isolation",
+    "known_weaknesses",
     "labels",
+    "locked",
     "need_image",
     "own_lease",
+    "owner_labels",
+    "pack",
+    "restore",
+    "sbom",
+    "scratch_folder",
+    "seccomp_profile",
+    "stand_by",
+    "survey",
+    "sweep_scratch",
     "unexpected",
 ]

@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -16,6 +17,8 @@ from ._errors import EvidenceLost, StartFailed
 LOG_MOST_BYTES = 256 << 20
 """The agent decides how fast the log grows: past this the listener ends, and with it everything mediated."""
 _RECORD_MOST = 1 << 17
+_KILLED = frozenset((-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP))
+"""How it ends only where somebody sends it a signal."""
 _HEAD = struct.Struct("<QIIIIii")
 _Kind = Literal["exec", "signal", "connect"]
 _KINDS: tuple[_Kind, ...] = ("exec", "signal", "connect")
@@ -39,6 +42,7 @@ class Listener:
         self._pidfd = -1
         self._file = -1
         self._read = 0
+        self._stood_still = False
 
     def attach(self, host_pid: int, timeout_s: float = 10.0) -> None:
         """Take the listener out of the container's first process, which waits for that.
@@ -60,6 +64,9 @@ class Listener:
             self._pidfd = os.pidfd_open(self._process.pid)
             self._copy = copy_descriptor(self._pidfd, number)
             self._file = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self.close()
+            raise StartFailed("taking the mediation listener", self._log.stem, str(error)) from error
         except BaseException:
             self.close()
             raise
@@ -86,6 +93,22 @@ class Listener:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def stopped(self) -> bool:
+        """Whether it stands still or stood still when it was ended: callers wait, and nothing is recorded."""
+        return self._stood_still or (self._process is not None and _state_of(self._process.pid) in ("T", "t"))
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether somebody outside the container killed it or made it stand still."""
+        return self.stopped or (self._process is not None and self._process.poll() in _KILLED)
+
+    def end(self) -> None:
+        """Kill a listener that no longer records. What waits in the container goes on waiting, and must be killed."""
+        self._stood_still = self.stopped
+        if self._process is not None:
+            self._process.kill()
+
+    @property
     def full(self) -> bool:
         """Whether the log has reached its limit: the agent's doing, and the end of the listener."""
         with suppress(OSError):
@@ -97,20 +120,32 @@ class Listener:
         if self._process is None or self._process.poll() in (None, 0):
             return None
         why = "its log is full" if self.full else f"its status is {self._process.returncode}"
+        why = "it stood still" if self._stood_still else why
         return EvidenceLost("recording mediated acts", self._log.stem, f"the listener ended, {why}")
 
     def take(self) -> tuple[ExecSeen, ...]:
         """Acts since the last call, in the order in which they asked."""
-        if self._file < 0:
-            return ()
-        blocks: list[bytes] = []
-        at = self._read
-        while block := os.pread(self._file, 1 << 20, at):
-            blocks.append(block)
-            at += len(block)
-        acts, used = parse_acts(b"".join(blocks))
+        acts, used = parse_acts(self._unread())
         self._read += used
         return acts
+
+    def begun_since(self, mono_ns: int) -> int | None:
+        """How many acts asked after a moment of the host's monotonic clock, of those that nobody has taken yet.
+
+        None where the record has ended before its container.
+        """
+        if self._file < 0 or self.fault() is not None:
+            return None
+        acts, _ = parse_acts(self._unread())
+        return sum(act.mono_ns > mono_ns for act in acts)
+
+    def _unread(self) -> bytes:
+        blocks: list[bytes] = []
+        at = self._read
+        while self._file >= 0 and (block := os.pread(self._file, 1 << 20, at)):
+            blocks.append(block)
+            at += len(block)
+        return b"".join(blocks)
 
     def log_bytes(self) -> bytes:
         """The whole log as it was written."""
@@ -129,6 +164,15 @@ class Listener:
                 os.close(descriptor)
         self._copy = self._pidfd = self._file = -1
         self._log.unlink(missing_ok=True)
+
+
+def _state_of(pid: int) -> str:
+    """The state of a process in one letter; "" where it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    return text[text.rindex(")") + 2 :][:1]
 
 
 def parse_acts(data: bytes) -> tuple[tuple[ExecSeen, ...], int]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ._engine import EngineFacts, version_numbers
+from ._errors import PostureError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,13 @@ ADVISORIES = (
         "GHSA-xr7r-f8xq-vfvv, 2024-01-31",
     ),
     Advisory(
+        "CVE-2024-45310",
+        "runc",
+        ((1, 1, 14), (1, 2, 0)),
+        "a race in a shared volume makes empty files on the host",
+        "GHSA-jfvp-7x6p-h2pv, 2024-09-03",
+    ),
+    Advisory(
         "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881",
         "runc",
         ((1, 2, 8), (1, 3, 3)),
@@ -51,3 +59,17 @@ def advisories_for(facts: EngineFacts) -> tuple[Advisory, ...]:
     """What is known against the versions that this engine reports; a distribution may have fixed it in place."""
     versions = {"runc": facts.runc_version, facts.kind: facts.version}
     return tuple(a for a in ADVISORIES if (version := versions.get(a.component)) and a.concerns(version))
+
+
+def known_weaknesses(facts: EngineFacts, *, strict: bool = False) -> str:
+    """What is known against an engine, in one line; "" for nothing. With ``strict`` it is a `PostureError`."""
+    known = advisories_for(facts)
+    if not known:
+        return ""
+    said = f"{facts.kind} {facts.version}, runc {facts.runc_version or 'unknown'}"
+    text = f"{said} come before the fix of {', '.join(advisory.id for advisory in known)}"
+    if strict:
+        components = " and ".join(sorted({advisory.component for advisory in known}))
+        remedy = f"update {components}, or go without --strict where your distribution fixed these versions in place"
+        raise PostureError("checking the engine", facts.endpoint, text, remedy=remedy)
+    return text

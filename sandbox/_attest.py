@@ -1,164 +1,210 @@
-"""The posture of a running container, read from the host and compared with an allow-list.
+"""The posture of a running container compared with an allow-list: what is not named there is refused.
 
 What was asked of the engine proves nothing: options are accepted and not enforced (docs/design/security.md). Read
-are PID 1 and one process of the agent, separately; any difference refuses the container.
+are PID 1 and a process of the agent, separately, at the opening; at the end PID 1 again and every process that is
+left. What needs rights over the processes is read through a `Look`: from the host, or through the evidence sidecar.
 """
 
-import os
-import stat
-from pathlib import Path
-from typing import Any
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
+from . import _mount_rules as rules
+from . import _posture as posture
+from ._allowed import DEVICE_RULES, Facts, allowed, first_process, of_container
 from ._cgroup import Cgroup
 from ._errors import PostureError
-from ._mounts import Mount, mounts
-from ._profile import (
-    OOM_SCORE,
-    OPS_UID,
-    SHARED_MEMORY,
-    SUPERVISOR_CAPABILITIES,
-    SUPERVISOR_PATH,
-    Profile,
-    capability_mask,
-)
+from ._filters import excess, read_filters
+from ._guarantees import GUARANTEES, Path, facts_of, lacking, without
+from ._look import HOST, Look
+from ._network_facts import NO_NETWORK
+from ._profile import OPS_UID, Profile
 
-_NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
-_KERNEL_PLACES = {"/proc", "/dev/pts", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}
-_ALWAYS_WRITABLE = {"/dev", SHARED_MEMORY, "/dev/mqueue", "/dev/pts", "/proc"}
-_READ_ONLY_FILES = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", SUPERVISOR_PATH}
+LOOKS: Mapping[str, str] = {
+    "init": "PID 1 has its own user, only its capabilities, no new privileges and both filters",
+    "agent": "the agent has its user, no capability beyond the profile, no new privileges and both filters",
+    "agent_namespaces": "the agent lives in the namespaces of PID 1",
+    "filter_excess": "the system call filters let nothing more through than ours; None where they cannot be read",
+    "descriptors": "nothing is held open that leads out",
+    "namespaces": "no namespace is the host's but those that no engine makes",
+    "user_map": "the ids of users are the host's own, or none is the host's root",
+    "group_map": "the ids of groups are the host's own, or none is the host's root",
+    "places": "every writable place is memory of a bounded size",
+    "engine_sockets": "no socket is there by which an engine could be commanded",
+    "network": "only the declared network is there, in a namespace of its own",
+    "unmasked": "what the kernel tells and lets be set of the whole machine is hidden",
+}
+"""What is attested and can never be given up: each fact, and what it has to show."""
 
 
 def attest(
-    profile: Profile, init_pid: int, agent_pid: int, cgroup: Cgroup, *, network: int | None = None
-) -> dict[str, Any]:
+    profile: Profile,
+    init_pid: int,
+    agent_pid: int,
+    cgroup: Cgroup,
+    *,
+    network: int | None = None,
+    net: Mapping[str, Any] = NO_NETWORK,
+    look: Look = HOST,
+) -> Facts:
     """Return the attested facts. Raises `PostureError` naming every fact that is not as the profile wants it.
 
-    ``network`` is the inode of the network namespace that was made for this container; None where the engine made it.
+    ``network`` is the inode of the network namespace that was made for this container, None where the engine made
+    it; ``net`` is what may be in it. ``look`` sees what needs rights over the processes.
     """
-    mounted = mounts(init_pid)
-    found = {
-        "init": _identity(init_pid),
-        "agent": _identity(agent_pid),
-        "namespaces_shared": _shared_namespaces(init_pid),
-        "writable": sorted(where for where, mount in mounted.items() if mount.is_writable),
-        "unexpected_mounts": _unexpected_mounts(profile, mounted),
-        "loose_mounts": _loose_mounts(profile, mounted),
-        "devices": _devices(init_pid),
-        "network": _network(init_pid, network),
-        "limits": cgroup.limits(),
-        "rlimits": _rlimits(agent_pid),
-        "oom_score": {"init": _oom_score(init_pid), "agent": _oom_score(agent_pid)},
-    }
-    wanted = _wanted(profile)
-    wrong = [f"{name} is {found[name]!r}, wanted {value!r}" for name, value in wanted.items() if found[name] != value]
+    try:
+        found = _found(profile, init_pid, agent_pid, cgroup, network, look)
+    except OSError as error:
+        raise PostureError("attesting the container", profile.name, f"it cannot be looked at: {error}") from error
+    wanted = allowed(profile, found, net)
+    given_up = facts_of(profile.without)
+    wrong = _differing(without(found, given_up), without(wanted, given_up))
     if wrong:
-        raise PostureError("attesting the container", profile.name, "; ".join(wrong))
-    return found
+        raise _refusal(profile, wrong, found, wanted)
+    lost = lacking(_deeper(_differing(found, wanted), found, wanted), found, wanted)
+    return {**found, "not_enforced": [name for name in profile.without if name in lost]}
 
 
-def _wanted(profile: Profile) -> dict[str, Any]:
-    own = capability_mask(SUPERVISOR_CAPABILITIES)
-    swap = profile.memory_bytes
+def shortfalls(profile: Profile, found: Facts, net: Mapping[str, Any] = NO_NETWORK) -> dict[str, str]:
+    """Guarantee → what an attested posture lacks of it, in words; those that are kept are not among them."""
+    wanted = allowed(profile, found, net)
+    told: dict[str, str] = {}
+    for name, one in GUARANTEES.items():
+        pairs = [(path, _at(found, path), _at(wanted, path)) for path in one.facts]
+        wrong = [f"{'.'.join(path)} is {have!r}, wanted {want!r}" for path, have, want in pairs if have != want]
+        if wrong:
+            told[name] = "; ".join(wrong)
+    return told
+
+
+def _at(facts: Facts, path: Path) -> object:
+    value: Any = facts
+    for key in path:
+        value = value.get(key)
+    return value
+
+
+def _found(profile: Profile, init: int, agent: int, cgroup: Cgroup, network: int | None, look: Look) -> Facts:
+    """Every fact at the opening, in the order in which differences are told."""
+    whole = posture.of_container(init, cgroup, network, look)
+    first, child = posture.of_process(init, look), posture.of_process(agent, look)
     return {
-        "init": _expected_identity(OPS_UID, own, own),
-        "agent": _expected_identity(profile.agent_uid, profile.agent_mask, profile.agent_mask),
-        "namespaces_shared": [],
-        "writable": sorted({place.path for place in profile.places} | _ALWAYS_WRITABLE),
-        "unexpected_mounts": [],
-        "loose_mounts": [],
-        "devices": ["full", "null", "random", "tty", "urandom", "zero"],
-        "network": {"devices": ["lo"], "routes": 0, "own": True},
-        "limits": {
-            "pids": profile.pids,
-            "memory": profile.memory_bytes,
-            "memory_swap": swap,
-            "cpu_milli": int(profile.cpus * 1000),
-        },
-        "rlimits": {
-            "Max open files": str(profile.open_files),
-            "Max file size": str(profile.file_size_bytes),
-            "Max core file size": "0",
-        },
-        "oom_score": {"init": OOM_SCORE, "agent": 900},
+        "init": first,
+        "agent": child,
+        "agent_namespaces": posture.namespaces(agent, init, look),
+        "descriptors": {"init": posture.descriptors(init, look), "agent": posture.descriptors(agent, look)},
+        **_filters(agent, child["Seccomp_filters"], look),
+        **_judged_mounts(profile, whole, cgroup),
     }
 
 
-def _expected_identity(uid: int, effective: int, bounding: int) -> dict[str, Any]:
-    return {
-        "uid": f"{uid} {uid} {uid} {uid}",
-        "gid": f"{uid} {uid} {uid} {uid}",
-        "groups": "",
-        "CapInh": f"{0:016x}",
-        "CapPrm": f"{effective:016x}",
-        "CapEff": f"{effective:016x}",
-        "CapBnd": f"{bounding:016x}",
-        "CapAmb": f"{0:016x}",
-        "NoNewPrivs": "1",
-        "Seccomp": "2",
-        "Seccomp_filters": "2",
-    }
+def _judged_mounts(profile: Profile, whole: Facts, cgroup: Cgroup) -> Facts:
+    mounted, nodes, strangers = whole.pop("mounts"), whole.pop("mounted_devices"), whole.pop("strangers")
+    rulings = whole["device_rules"]
+    whole["device_rules"] = None if rulings is None else [rule for rule in rulings if rule not in DEVICE_RULES]
+    whole["unexpected_mounts"] = rules.unexpected(profile, mounted, nodes)
+    whole["foreign_groups"] = rules.foreign_groups(mounted, cgroup.names)
+    whole["loose_mounts"] = rules.loose(profile, mounted, strangers)
+    return whole
 
 
-def _identity(pid: int) -> dict[str, Any]:
-    lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
-    status = {name: " ".join(value.split()) for name, _, value in (line.partition(":") for line in lines)}
-    kept = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
-    return {
-        "uid": status["Uid"],
-        "gid": status["Gid"],
-        "groups": status["Groups"],
-        **{name: status.get(name, "absent") for name in kept},
-    }
+def _filters(pid: int, count: str, look: Look) -> Facts:
+    """Whether this user on this kernel can read the filters, and which calls get through and should not."""
+    if not look.here:
+        return {"filters_read": False, "filter_excess": None}
+    if not count.isdigit() or not 0 < int(count) < 16:
+        return {"filters_read": True, "filter_excess": ["everything"]}
+    try:
+        filters = read_filters(pid, int(count))
+    except PermissionError:
+        filters = None
+    found = None if filters is None else list(excess(filters, platform.machine()))
+    return {"filters_read": filters is not None, "filter_excess": found}
 
 
-def _shared_namespaces(pid: int) -> list[str]:
-    return [
-        name for name in _NAMESPACES if os.readlink(f"/proc/{pid}/ns/{name}") == os.readlink(f"/proc/self/ns/{name}")
-    ]
+def _differing(found: Facts, wanted: Facts) -> list[Path]:
+    return [(name,) for name in (*found, *(wanted.keys() - found.keys())) if found.get(name) != wanted.get(name)]
 
 
-def _unexpected_mounts(profile: Profile, found: dict[str, Mount]) -> list[str]:
-    """Neither declared, nor the engine's own in the place where it always is."""
-    known = {place.path for place in profile.places} | _KERNEL_PLACES | _READ_ONLY_FILES | {"/", "/dev", SHARED_MEMORY}
-    return sorted(where for where, mount in found.items() if where not in known and not _is_the_kernels(mount))
+def _refusal(profile: Profile, wrong: list[Path], found: Facts, wanted: Facts) -> PostureError:
+    told = [f"{name} is {found.get(name)!r}, wanted {wanted.get(name)!r}" for (name,) in wrong]
+    return refusal(profile, told, lacking(_deeper(wrong, found, wanted), found, wanted))
 
 
-def _is_the_kernels(mount: Mount) -> bool:
-    return mount.where.startswith(("/proc/", "/sys/")) and (mount.is_kernel or mount.is_mask)
+def refusal(profile: Profile, told: Sequence[str], names: Sequence[str]) -> PostureError:
+    """What is raised for a posture that differs as ``told``; ``names`` are the guarantees that could be given up."""
+    if not names:
+        return PostureError("attesting the container", profile.name, "; ".join(told))
+    cause = f"not_enforced: {', '.join(names)} ({'; '.join(told)})"
+    flags = " ".join(f"--without {name}" for name in sorted({*profile.without, *names}))
+    remedy = f"offswitch run {flags}, which lowers the profile; offswitch conformance shows what this engine keeps"
+    return PostureError("attesting the container", profile.name, cause, remedy=remedy)
 
 
-def _loose_mounts(profile: Profile, found: dict[str, Mount]) -> list[str]:
-    """Writable places that are absent, without nosuid and nodev, or not memory."""
-    return sorted(place.path for place in profile.places if not _is_tight(found.get(place.path)))
+def _deeper(wrong: list[Path], found: Facts, wanted: Facts) -> list[Path]:
+    """The differing facts one level down, where both are objects."""
+    paths: list[Path] = []
+    for (name,) in wrong:
+        if isinstance(found.get(name), dict) and isinstance(wanted.get(name), dict):
+            have, want = cast("Facts", found[name]), cast("Facts", wanted[name])
+            paths += [(name, key) for key in {**have, **want} if have.get(key) != want.get(key)]
+        else:
+            paths.append((name,))
+    return paths
 
 
-def _is_tight(mount: Mount | None) -> bool:
-    return mount is not None and mount.kind == "tmpfs" and {"nosuid", "nodev"} <= mount.options
+def changed(
+    profile: Profile,
+    init_pid: int,
+    pids: Iterable[int],
+    cgroup: Cgroup,
+    *,
+    network: int | None = None,
+    net: Mapping[str, Any] = NO_NETWORK,
+    look: Look = HOST,
+) -> list[str]:
+    """What is looser now than the profile allows, in words; () for a container that is as it was.
+
+    Looks at PID 1 and at every other process that is there. Raises `OSError` where PID 1 is gone or cannot be seen.
+    """
+    whole = _judged_mounts(profile, posture.of_container(init_pid, cgroup, network, look), cgroup)
+    found: Facts = {"init": posture.of_process(init_pid, look), **whole}
+    wanted = {"init": first_process(profile, found["init"]), **of_container(profile, found, net)}
+    # An agent that may write to /run can put a socket of its own there; one that was mounted is unexpected anyway.
+    gone = [("engine_sockets",), *facts_of(profile.without)]
+    now, wants = without(found, gone), without(wanted, gone)
+    told = [f"{name} is {now.get(name)!r}, wanted {wants.get(name)!r}" for (name,) in _differing(now, wants)]
+    for pid in pids:
+        told += _of_child(profile, pid, init_pid, look)
+    return list(dict.fromkeys(told))
 
 
-def _network(pid: int, wanted: int | None) -> dict[str, Any]:
-    own = wanted is None or os.stat(f"/proc/{pid}/ns/net").st_ino == wanted
-    devices = Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
-    routes = Path(f"/proc/{pid}/net/route").read_text().splitlines()[1:]
-    return {"devices": sorted(line.split(":")[0].strip() for line in devices), "routes": len(routes), "own": own}
+def _of_child(profile: Profile, pid: int, init_pid: int, look: Look) -> list[str]:
+    """What is looser about one process than about any that the agent could start; nothing of one that has ended."""
+    try:
+        who = posture.identity(pid, look)
+        spaces = posture.namespaces(pid, init_pid, look)
+        label = posture.label(pid, look)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    if spaces["mnt"] == "unknown":  # it has ended, and nobody has asked for its status yet
+        return []
+    more = [name for name in _CAPABILITIES if int(who[name], 16) & ~profile.agent_mask]
+    told = [f"a process has {name} {who[name]}" for name in more]
+    told += [f"a process has the namespace {kind} for itself" for kind, one in spaces.items() if one != "shared"]
+    told += [f"a process has {name} {who[name]}" for name in ("NoNewPrivs", "Seccomp") if who[name] != _FIXED[name]]
+    if not who["Seccomp_filters"].isdigit() or int(who["Seccomp_filters"]) < 2:
+        told.append(f"a process has {who['Seccomp_filters']} filters")
+    if "apparmor" not in profile.without and profile.apparmor not in label:
+        told.append(f"a process runs under the label {label!r}")
+    if "SETUID" not in profile.agent_capabilities and not set(who["uid"].split()) <= _uids(profile):
+        told.append(f"a process has the ids {who['uid']}")
+    return told
 
 
-def _rlimits(pid: int) -> dict[str, str]:
-    names = ("Max open files", "Max file size", "Max core file size")
-    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
-    return {name: line[26:].split()[1] for line in lines for name in names if line.startswith(name)}
+_CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+_FIXED = {"NoNewPrivs": "1", "Seccomp": "2"}
 
 
-def _devices(pid: int) -> list[str]:
-    """Device nodes in /dev; elsewhere there are none, since all other places are mounted without them."""
-    found: list[str] = []
-    root = f"/proc/{pid}/root/dev"
-    for name in os.listdir(root):
-        kind = os.lstat(f"{root}/{name}").st_mode
-        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
-            found.append(name)
-    return sorted(found)
-
-
-def _oom_score(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+def _uids(profile: Profile) -> set[str]:
+    return {str(profile.agent_uid), str(OPS_UID)}

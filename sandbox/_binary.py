@@ -63,20 +63,25 @@ def find_supervisor(cache: Path | None = None, *, source: Path = SOURCE) -> Supe
     """
     place = cache_dir(cache)
     path = place / f"agentd-{_key(source)}"
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
-    recorded = _digest_file(path).read_text().strip()
+    try:
+        recorded = _digest_file(path).read_text().strip()
+    except OSError as error:
+        cause = f"its digest cannot be read ({error.strerror})"
+        remedy = f"rm -f {path} && offswitch setup"
+        raise BinaryError("checking the supervisor", str(path), cause, remedy=remedy) from error
     _check(path, recorded)
     return SupervisorBinary(path=path, sha256=recorded)
 
 
 def _check(path: Path, recorded: str) -> None:
-    status = path.stat()
-    wrong: list[str] = []
+    status = path.lstat()
+    wrong: list[str] = [] if stat.S_ISREG(status.st_mode) else ["no regular file"]
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) != MODE:
         wrong.append(f"owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}")
     # Mode 0111 keeps even its owner from reading it, root apart.
-    if os.access(path, os.R_OK) and _sha256(path) != recorded:
+    if not wrong and os.access(path, os.R_OK) and _sha256(path) != recorded:
         wrong.append("its bytes changed")
     if wrong:
         remedy = f"rm -f {path} && offswitch setup"

@@ -3,41 +3,39 @@
 import os
 import shlex
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any, Self
+from typing import Any
 
-from ._acts import Listener
-from ._attest import attest
+from ._aside import Aside, needs_aside
+from ._attest import attest, changed, shortfalls
 from ._cgroup import Cgroup, pid_descriptor, wait_process
+from ._dialect import owners
 from ._engine import Engine
-from ._errors import EngineError, StartFailed, SupervisorFault
-from ._files import FileWatch
-from ._halt import halt
+from ._engine_answers import part
+from ._errors import ContainerGone, EngineError, StartFailed, SupervisorFault
+from ._halt import halt, halt_beside
 from ._holder import Holder
 from ._keeper import keeper
+from ._kinds import ended_at_once, kind_of, stranger
 from ._link import Link, RelayHandler
-from ._making import make, open_roots, remove, start
-from ._processes import ProcessWatch
-from ._profile import OPS_UID
-from ._results import exec_result
+from ._making import make, remove, start
+from ._near import from_beside, from_host
+from ._profile import OPS_UID, Profile
+from ._requests import PIECE, batches, hello, installation, milliseconds, shell_line
+from ._results import NO_ROOM, exec_result, install_errors, not_started
+from ._sentry import sentry
 from ._spec import LEASE_S, ContainerSpec, Evidence
 from ._types import Entry, ExecResult, FileRead, HaltReport, PoliteStop, Sandbox
 from ._warden import Charge, warden
-from ._wire import Outcome, Reader, Reply, Request, encoded, entry, text, texts, u32, u64
-from ._writes import WriteWatch
+from ._wire import Frame, Outcome, Reader, Reply, Request, text, texts, u32, u64
 
 __all__ = ["LEASE_S", "ContainerSpec", "DockerSandbox", "Evidence"]
 
 _REPLY_GRACE_S = 15.0
 _FILE_MS = 10_000
-_PIECE = 16 << 20
-"""Bytes of file content in one request, at most."""
-_ENTRY_MOST = 48 << 20
-_KINDS = {"dir": 1, "file": 2, "link": 3, "append": 4}
+_INSTALL_S = 60.0
 _MAIN = "main"
-_STATUS_FD = 199
 _EIO = 5
 _DYING_S = 0.5
 
@@ -57,31 +55,37 @@ class DockerSandbox(Sandbox):
         self._network = network
         self.disposal: Callable[[Callable[[], None]], None] = lambda removal: removal()
         """Told to remove the dead container from the engine; does it at once unless somebody else sees to it."""
+        self.companions: Mapping[str, DockerSandbox] = {}
+        """Containers of the same world, by name; they live as long as this one."""
         self._pidfd = -1
         self._cgroup: Cgroup | None = None
+        self._aside: Aside | None = None
         self._owned = ExitStack()
         self._halted: HaltReport | None = None
         self._closed = False
         self.evidence: Evidence
 
     @classmethod
-    def start(cls, engine: Engine, spec: ContainerSpec, entries: Sequence[Entry] = (), cwd: str = "/work") -> Self:
+    def start(
+        cls, engine: Engine, spec: ContainerSpec, entries: Sequence[Entry] = (), cwd: str = "/work"
+    ) -> "DockerSandbox":
         """Bring a container up and furnish it. Raises `StartFailed` or `PostureError`; then nothing of it is left."""
         sandbox = cls.bring_up(engine, spec)
         sandbox.furnish(entries, cwd)
         return sandbox
 
     @classmethod
-    def bring_up(cls, engine: Engine, spec: ContainerSpec, network: Holder | None = None) -> Self:
+    def bring_up(cls, engine: Engine, spec: ContainerSpec, network: Holder | None = None) -> "DockerSandbox":
         """Create, start, take the mediation listener, drop to our identity: all that no world is needed for.
 
         The watchdog guards the container from its first moment. Raises `StartFailed` and the engine's errors;
         whatever was made by then is removed.
         """
+        kind = kind_of(engine, spec)
         container_id, connection = make(engine, spec, warden(engine), network.id if network else None)
-        sandbox = cls(engine, spec, container_id, Link(connection, spec.name), network)
+        sandbox = kind(engine, spec, container_id, Link(connection, spec.name), network)
         try:
-            sandbox._come_up()
+            sandbox.come_up()
         except BaseException:
             sandbox.give_up()
             raise
@@ -99,25 +103,63 @@ class DockerSandbox(Sandbox):
             raise
 
     def _furnish(self, entries: Sequence[Entry], cwd: str) -> None:
-        for path, error in self.install(entries).items():
+        installed, evidence = self.begin_install(entries), self.evidence
+        first = u32(milliseconds(10.0), 4096) + self._line("true", _MAIN, cwd, plain=True)
+        started = self._link.post(Request.SHELL, first, 10.0 + _REPLY_GRACE_S)
+        for path, error in installed().items():
             raise StartFailed("installing the world", f"{self.spec.name}:{path}", os.strerror(error))
-        shell = self._shell("true", _MAIN, 10.0, 4096, cwd, None, prologue="")
+        if evidence.files.hears_writes:
+            evidence.files.scan()  # most of the first look, while the shell starts; what follows will be heard
+        shell = self._result(started(), _MAIN)
         if not shell.ok:
             raise StartFailed("starting the shell", self.spec.name, f"it answered {shell}")
-        network = self._network.namespace if self._network else None
-        evidence = self.evidence
-        evidence.posture = attest(self.profile, self.pid, self._agent_pid(), evidence.cgroup, network=network)
+        evidence.posture = self._attested()
+        if self.companions:
+            evidence.posture["companions"] = {name: one.evidence.posture for name, one in self.companions.items()}
 
-    def _come_up(self) -> None:
+    def _attested(self) -> dict[str, Any]:
+        """The facts at the opening. Raises `PostureError`."""
+        return attest(self.profile, self.pid, self._agent_pid(), self.evidence.cgroup, **self._where())
+
+    def shortfalls(self, profile: Profile) -> tuple[dict[str, str], frozenset[str]]:
+        """What the attested posture lacks of a profile, by guarantee, and the names of what nobody could attest."""
+        return shortfalls(profile, self.evidence.posture), frozenset()
+
+    def _where(self) -> dict[str, Any]:
+        """What an attestation has to know: the network that is there, and who sees what needs rights."""
+        known = {"network": self._network.namespace, "net": self._network.net} if self._network else {}
+        return {**known, "look": self.evidence.look}
+
+    def attest_again(self) -> list[str]:
+        """What is looser now than the profile allows, in words: of the container, PID 1 and every process in it.
+
+        Raises `ContainerGone` where PID 1 does not live, `EvidenceLost` where the sidecar that looks does not.
+        """
+        subject, group = ("attesting the container again", self.spec.name), self.evidence.cgroup
+        if not self.alive:
+            raise ContainerGone(*subject, "its first process has ended")
+        try:
+            others = [pid for pid in group.pids() if pid != self.pid]
+            found = changed(self.profile, self.pid, others, group, **self._where())
+        except OSError as error:
+            raise ContainerGone(*subject, f"it cannot be looked at: {error.strerror}") from error
+        if not self.alive:  # what was read may be another process's by now
+            raise ContainerGone(*subject, "its first process ended meanwhile")
+        beside = [f"{name}: {told}" for name, one in self.companions.items() for told in one.attest_again()]
+        return [*found, *beside, *(self._network.looser() if self._network else ())]
+
+    def come_up(self) -> None:
+        """Start what was created and open its evidence: part of `bring_up`."""
         cgroup = self._started()
-        acts = Listener(self.spec.supervisor, self.spec.scratch / f"{self.spec.name}.acts")
-        self._owned.callback(acts.close)
-        acts.attach(self.pid)
+        if needs_aside():
+            self._aside = Aside.start(self._engine, self.spec, self.id)
+            self._owned.callback(self._aside.close)
+            self.evidence = from_beside(self.spec, self.pid, cgroup, self._aside, self._owned)
+        else:
+            self.evidence = from_host(self.spec, self.pid, cgroup, self._owned)
+        acts = self.evidence.acts
         self._link.watch(acts.fileno(), acts.fault)
-        roots = open_roots(self.pid)
-        files = FileWatch(roots, WriteWatch.open(roots))
-        self._owned.callback(files.close)
-        self.evidence = Evidence(cgroup, files, ProcessWatch(cgroup, self.pid), acts)
+        self._owned.callback(sentry().guard(acts, cgroup.kill, self._pidfd))
         self._hello()
         self._link.shorten(self._pidfd)
         keeper().add(self._link)
@@ -126,32 +168,28 @@ class DockerSandbox(Sandbox):
         """Start the created container, take hold of its first process and have it guarded."""
         self.pid = start(self._engine, self.spec.name, self.id)
         if not self.pid:
-            raise StartFailed("starting the container", self.spec.name, self._link.stderr or "it ended at once")
+            raise ended_at_once(self.spec.name, self._link.last_words())
         try:
             self._pidfd = pid_descriptor(self.pid)
             self._owned.callback(os.close, self._pidfd)
-            self._cgroup = Cgroup(self.pid)
+            cgroup = Cgroup(self.pid)
         except OSError as error:
             raise StartFailed("looking at the container's first process", self.spec.name, str(error)) from error
-        paths, captures, stream = self._cgroup.paths, self.spec.captures, self._link.connection
+        if not self._engine.sees(self.pid, self.id) and not wait_process(self._pidfd, 0.0):
+            raise stranger(self.spec.name, self.pid)  # and nothing of it is ours to kill
+        self._cgroup = cgroup
+        paths, captures, stream = cgroup.paths, self.spec.captures, self._link.connection
         warden(self._engine).guard(Charge(self.spec.name, self.pid, paths, captures, self._pidfd, stream))
-        return self._cgroup
+        return cgroup
 
     def _hello(self) -> None:
-        profile = self.profile
-        payload = (
-            u32(profile.agent_uid, profile.agent_uid)
-            + u64(profile.agent_mask)
-            + u32(int(self.spec.lease_s * 1000))
-            + text(profile.home)
-            + texts(profile.env)
-            + texts([place.path for place in profile.places if place.seeded])
-        )
-        reply = self._link.call(Request.HELLO, payload, 15.0)
+        reply = self._link.call(Request.HELLO, hello(self.profile, self.spec.lease_s), 15.0)
         if reply.type != Reply.READY:
             error = int.from_bytes(reply.payload[:4], "little")
             what = reply.payload[4:].decode(errors="replace")
             raise StartFailed("starting PID 1", self.spec.name, f"{what}: {os.strerror(error)}")
+        for path, error in self.install(owners(self._engine, self.profile)).items():
+            raise StartFailed("giving writable places to their owners", f"{self.spec.name}:{path}", os.strerror(error))
 
     def _agent_pid(self) -> int:
         for process in self.evidence.processes.scan():
@@ -189,11 +227,12 @@ class DockerSandbox(Sandbox):
     ) -> ExecResult:
         if session is not None:
             line = command if isinstance(command, str) else shlex.join(command)
-            return self._shell(line, session, timeout_s, cap_bytes, cwd, tick)
+            payload = u32(milliseconds(timeout_s), cap_bytes) + self._line(line, session, cwd)
+            reply = self._link.call(Request.SHELL, payload, timeout_s + _REPLY_GRACE_S, tick)
+            return self._result(reply, session)
         argv = ["/bin/bash", "-c", command] if isinstance(command, str) else list(command)
-        payload = u32(int(as_agent), _milliseconds(timeout_s), cap_bytes) + text(cwd) + texts(argv)
-        reply = self._link.call(Request.RUN, payload, timeout_s + _REPLY_GRACE_S, tick)
-        return self._result(reply.type, reply.payload)
+        payload = u32(int(as_agent), milliseconds(timeout_s), cap_bytes) + text(cwd) + texts(argv)
+        return self._result(self._link.call(Request.RUN, payload, timeout_s + _REPLY_GRACE_S, tick))
 
     def serve(self, name: str, argv: Sequence[str], *, as_agent: bool = True, cwd: str = "/") -> int:
         """Start a declared service that nobody waits for; returns its pid in the container."""
@@ -208,35 +247,17 @@ class DockerSandbox(Sandbox):
         self.evidence.processes.services[code] = name
         return code
 
-    def _shell(
-        self,
-        command: str,
-        session: str,
-        timeout_s: float,
-        cap: int,
-        cwd: str,
-        tick: Callable[[float], None] | None,
-        *,
-        prologue: str | None = None,
-    ) -> ExecResult:
-        """``prologue`` stands in the place of the one that every command of the agent has."""
-        nonce = uuid.uuid4().hex
-        quoted = shlex.quote(command)
-        prologue = (self.spec.session_prologue if prologue is None else prologue).replace("{command}", quoted)
-        script = (
-            f"{prologue}\nbuiltin eval {quoted} </dev/null {_STATUS_FD}>&-\n"
-            f"builtin printf '%s %d\\n' {nonce} \"$?\" >&{_STATUS_FD}\n"
-        )
-        start = f"[ -r ~/.bashrc ] && . ~/.bashrc </dev/null\nshopt -s expand_aliases\n{self.spec.session_start}\n"
-        names = text(session) + text(cwd) + text(start) + text(nonce)
-        payload = u32(_milliseconds(timeout_s), cap) + names + text(script)
-        reply = self._link.call(Request.SHELL, payload, timeout_s + _REPLY_GRACE_S, tick)
-        return self._result(reply.type, reply.payload, session)
+    def _line(self, command: str, session: str, cwd: str, *, plain: bool = False) -> bytes:
+        """``plain``: without what stands before every command of the agent."""
+        prologue = "" if plain else self.spec.session_prologue
+        return shell_line(command, session, cwd, start=self.spec.session_start, prologue=prologue)
 
-    def _result(self, kind: int, payload: bytes, session: str | None = None) -> ExecResult:
-        body = Reader(payload)
-        if kind == Reply.ERROR:
+    def _result(self, reply: Frame, session: str | None = None) -> ExecResult:
+        body = Reader(reply.payload)
+        if reply.type == Reply.ERROR:
             error = body.u32()
+            if session is not None and error in NO_ROOM:
+                return not_started(error)
             raise SupervisorFault("running a command", self.spec.name, f"{os.strerror(error)} ({body.rest()!r})")
         pid, result = exec_result(body)
         if session is not None and result.fresh_session:
@@ -244,11 +265,11 @@ class DockerSandbox(Sandbox):
         return result
 
     def read(self, path: str, *, offset: int = 0, most: int = 1 << 20, cwd: str = "/work") -> FileRead:
-        first = self._read_piece(path, offset, min(most, _PIECE), cwd)
+        first = self._read_piece(path, offset, min(most, PIECE), cwd)
         pieces = [first.data]
         got = len(first.data)
         while pieces[-1] and got < most and offset + got < first.size:
-            pieces.append(self._read_piece(path, offset + got, min(most - got, _PIECE), cwd).data)
+            pieces.append(self._read_piece(path, offset + got, min(most - got, PIECE), cwd).data)
             got += len(pieces[-1])
         return FileRead(b"".join(pieces), first.size, first.error)
 
@@ -262,32 +283,32 @@ class DockerSandbox(Sandbox):
         return FileRead(head.rest(), size, error)
 
     def write(self, path: str, data: bytes, *, append: bool = False, mode: int = 0o644, cwd: str = "/work") -> int:
-        for at in range(0, max(1, len(data)), _PIECE):
+        for at in range(0, max(1, len(data)), PIECE):
             flags = 1 | (2 if append or at else 0)
-            payload = u32(_FILE_MS, flags, mode) + text(cwd) + text(path) + text(data[at : at + _PIECE])
+            payload = u32(_FILE_MS, flags, mode) + text(cwd) + text(path) + text(data[at : at + PIECE])
             result = self._file_call(Request.WRITE, payload)
             if not result.ok:
                 return result.not_started or _EIO
         return 0
 
     def _file_call(self, kind: Request, payload: bytes) -> ExecResult:
-        reply = self._link.call(kind, payload, _FILE_MS / 1000 + _REPLY_GRACE_S)
-        return self._result(reply.type, reply.payload)
+        return self._result(self._link.call(kind, payload, _FILE_MS / 1000 + _REPLY_GRACE_S))
 
     def install(self, entries: Sequence[Entry]) -> dict[str, int]:
-        failed: dict[str, int] = {}
-        for batch in _batches(entries):
-            body = b"".join(entry(_KINDS[e.kind], e.mode, e.uid, e.gid, e.mtime_ns, e.path, e.data) for e in batch)
-            reply = self._link.call(Request.INSTALL, u32(len(batch)) + body, 60.0)
-            if reply.type != Reply.RESULT:
-                raise SupervisorFault("installing files", self.spec.name, repr(reply.payload))
-            answer = Reader(reply.payload)
-            failed |= {batch[answer.u32()].path: answer.u32() for _ in range(len(reply.payload) // 8)}
+        return self.begin_install(entries)()
+
+    def begin_install(self, entries: Sequence[Entry]) -> Callable[[], dict[str, int]]:
+        kind, name = Request.INSTALL, self.spec.name
+        under_way = [(batch, self._link.post(kind, installation(batch), _INSTALL_S)) for batch in batches(entries)]
+
+        def failed() -> dict[str, int]:
+            answers = (install_errors(batch, answer(), name) for batch, answer in under_way)
+            return {path: error for errors in answers for path, error in errors.items()}
+
         return failed
 
     def remove(self, path: str) -> int:
-        reply = self._link.call(Request.REMOVE, text(path), 10.0)
-        return Reader(reply.payload).u32()
+        return Reader(self._link.call(Request.REMOVE, text(path), 10.0).payload).u32()
 
     def stop_agent(self, grace_s: float) -> PoliteStop:
         started = time.monotonic()
@@ -305,9 +326,20 @@ class DockerSandbox(Sandbox):
     def kill(self) -> HaltReport:
         if self._halted is None:
             assert self._cgroup is not None, "a started container has a control group"
-            self._halted = halt(self._cgroup, self._pidfd, self._kill_by_engine)
-            self._link.close()
+            self._halted = halt_beside(self._aside, self._cgroup, self.pid, self._acts_since) if self._aside else None
+            if self._halted is None or self._halted.survivors:
+                self._halted = halt(self._cgroup, self._pidfd, self._kill_by_engine, self._acts_since)
+            if self._aside is None:  # else PID 1 keeps the sidecar, and the files with it, until we close
+                self._link.close()
         return self._halted
+
+    def _acts_since(self, mono_ns: int) -> int | None:
+        return self.evidence.acts.begun_since(mono_ns) if hasattr(self, "evidence") else None
+
+    @property
+    def halted(self) -> bool:
+        """Whether we gave the order to end it."""
+        return self._halted is not None
 
     def _kill_by_engine(self) -> None:
         with self._engine.phase("killing the container", self.spec.name):
@@ -316,14 +348,14 @@ class DockerSandbox(Sandbox):
     @property
     def alive(self) -> bool:
         """Whether PID 1 still runs, by the kernel. Its stream ends a moment before it does."""
-        if self._closed or self._pidfd < 0:
+        if self._closed or self._pidfd < 0 or self._halted is not None:
             return False
         return not wait_process(self._pidfd, _DYING_S if self._link.lost else 0.0)
 
     def exit_state(self) -> dict[str, Any]:
         """What the engine says about the end of the container (grade G1)."""
         with self._engine.phase("inspecting the container", self.spec.name):
-            state: dict[str, Any] = self._engine.api.inspect_container(self.id)["State"]
+            state: dict[str, Any] = part(self._engine.api.inspect_container(self.id), "State")
         names = ("Status", "ExitCode", "OOMKilled", "Error", "StartedAt", "FinishedAt")
         return {name: state.get(name) for name in names}
 
@@ -343,28 +375,3 @@ class DockerSandbox(Sandbox):
             self._link.close()
             self._owned.close()
             self.disposal(lambda: remove(self._engine, self.spec.name, self.id, warden(self._engine)))
-
-
-def _milliseconds(timeout_s: float) -> int:
-    """A time limit for PID 1, for which 0 means none."""
-    if not 0 < timeout_s < 4_000_000:
-        raise ValueError(f"a time limit of {timeout_s} s is none")
-    return max(1, int(timeout_s * 1000))
-
-
-def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Entries in groups that fit a request. What no file system could take is a `ValueError`."""
-    batch: list[Entry] = []
-    size = 0
-    for one in entries:
-        if len(one.data) > _ENTRY_MOST:
-            raise ValueError(f"{one.path}: {len(one.data)} bytes are too many to install at once")
-        if one.kind == "link":
-            encoded(os.fsdecode(one.data))
-        if batch and size + len(one.data) > _PIECE:
-            yield batch
-            batch, size = [], 0
-        batch.append(one)
-        size += len(one.data)
-    if batch:
-        yield batch

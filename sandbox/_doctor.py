@@ -12,8 +12,9 @@ from ._advisories import advisories_for
 from ._binary import find_supervisor
 from ._check import Check, State
 from ._engine import Engine, EngineFacts, connect
-from ._errors import EngineError, ImageError, SandboxError
-from ._image import ImageInfo, find_image, image_tag
+from ._errors import EngineError, SandboxError
+from ._image import find_image, image_tag
+from ._image_info import ImageInfo
 from ._lease import LEASE_LABEL, RUN_LABEL, lease_is_held
 from ._sight import look_at_throwaway
 
@@ -153,7 +154,7 @@ def _leftovers(engine: Engine) -> Check:
 def _image(engine: Engine) -> tuple[Check, ImageInfo | None]:
     try:
         found = find_image(engine)
-    except (EngineError, ImageError) as error:
+    except SandboxError as error:
         return _failed("base image", error), None
     if found is None:
         return Check(name="base image", state="fail", fact=f"{image_tag()} is absent", help="offswitch setup"), None

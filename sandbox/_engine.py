@@ -3,31 +3,28 @@
 The engine is root-equivalent. Only the harness and its watchdog hold this connection; no container ever does.
 """
 
-import errno
 import os
 import re
-import socket
-import struct
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from ..records import Model
+from ._dial import Address
+from ._engine_answers import OddAnswer, part, translated
 from ._errors import (
     ContainerGone,
-    EngineDenied,
-    EngineError,
     EngineFault,
     EngineNotFound,
-    EngineTimeout,
-    ImageError,
     SandboxError,
 )
+from ._where import is_local
 
 API_TIMEOUT_S = 30.0
 """Deadline of an ordinary call, in seconds: each wait for the engine's next byte ends after it."""
@@ -37,6 +34,8 @@ OLDEST = (20, 10)
 _OLDEST_API = "1.41"
 """The API of Docker Engine 20.10; asking for the version needs none in particular."""
 _REMOVED_AGAIN_S = 0.05
+_REMOVALS = 3
+"""How often a removal that the engine fails at is asked for."""
 POOL_SIZE = 32
 """Connections kept open to one engine: more than any run has workers."""
 
@@ -90,15 +89,21 @@ def version_numbers(version: str) -> tuple[int, ...]:
 class Engine:
     """A connection to one engine. A context manager; safe to use from several threads."""
 
-    def __init__(self, options: dict[str, Any], *, timeout_s: float = API_TIMEOUT_S) -> None:
+    def __init__(
+        self, options: dict[str, Any], *, timeout_s: float = API_TIMEOUT_S, runtime: str | None = None
+    ) -> None:
         """Connect and agree on an API version.
 
-        `options` are the SDK's own (``base_url``, ``tls``). Raises `EngineNotFound`, `EngineDenied`,
+        `options` are the SDK's own (``base_url``, ``tls``); `runtime` names one of the engine's container runtimes,
+        None its default. Raises `EngineNotFound`, `EngineDenied`,
         `EngineTimeout` or `EngineFault`.
         """
         self.endpoint = _plain(options.get("base_url"))
+        self.address = Address.of(self.endpoint, options.get("tls"))
+        self.runtime = runtime
         self._options = options
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
+        """Deadline of an ordinary call, in seconds."""
         self._lock = Lock()
         self._clients: dict[float, Any] = {}
         self.api: Any = self.within(timeout_s)
@@ -111,28 +116,23 @@ class Engine:
             return self._clients[timeout_s]
 
     def _client(self, timeout_s: float) -> Any:
-        known = self._clients.get(self._timeout_s)
+        known = self._clients.get(self.timeout_s)
         with self.phase("connecting", self.endpoint):
             version = known.api_version if known else self._negotiated(timeout_s)
             return self._made(version, timeout_s)
 
     def _negotiated(self, timeout_s: float) -> str:
         """The engine's API version. Asked through a client of its own, which is closed whatever happens."""
-        if self.endpoint.startswith("unix://"):
-            self._knock(timeout_s)
         with closing(self._made(_OLDEST_API, timeout_s)) as asking:
-            version: str = asking.version(api_version=False)["ApiVersion"]
-            return version
-
-    def _knock(self, timeout_s: float) -> None:
-        """Try the socket first: the SDK leaves its own open where nobody answers."""
-        try:
-            _peer_pid(self.endpoint, timeout_s)
-        except OSError as error:
-            raise _from_transport(error, "connecting", self.endpoint, self.endpoint) from error
+            return str(part(asking.version(api_version=False), "ApiVersion"))
 
     def _made(self, version: str, timeout_s: float) -> Any:
-        return _client_class()(**self._options, version=version, timeout=timeout_s, max_pool_size=POOL_SIZE)
+        client = _client_class()(**self._options, version=version, timeout=timeout_s, max_pool_size=POOL_SIZE)
+        if self.address.is_socket:
+            way = _adapter_class()(f"http+unix://{self.address.path}", timeout_s, max_pool_size=POOL_SIZE)
+            client.mount(f"{urlsplit(str(client.base_url)).scheme}://", way)
+        client.trust_env = False  # else a certificate store of the environment stands above the engine's own authority
+        return client
 
     @contextmanager
     def phase(self, phase: str, subject: str) -> Generator[None]:
@@ -142,7 +142,7 @@ class Engine:
         except SandboxError:
             raise
         except Exception as error:
-            raised = _translated(error, phase, subject, self.endpoint)
+            raised = translated(error, phase, subject, self.endpoint)
             if raised is None:
                 raise
             raise raised from error
@@ -155,44 +155,61 @@ class Engine:
     def facts(self) -> EngineFacts:
         """Ask the engine about itself (two calls)."""
         with self.phase("asking for facts", self.endpoint):
-            return _facts(self.endpoint, self.api.version(), self.api.info())
+            version, info = self.api.version(), self.api.info()
+            try:
+                return _facts(self.endpoint, version, info)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise OddAnswer(repr(error)) from error
+
+    @cached_property
+    def told(self) -> EngineFacts:
+        """The facts as the engine told them the first time that somebody asked."""
+        return self.facts()
+
+    def check_runtime(self) -> None:
+        """Return if the engine knows the runtime that was asked for. Raises `EngineNotFound` where it does not."""
+        if self.runtime is not None and self.runtime not in self.told.runtimes:
+            cause = f"the engine knows {', '.join(self.told.runtimes)}"
+            raise EngineNotFound("choosing a runtime", self.runtime, cause, remedy="docker info")
 
     @cached_property
     def identity(self) -> str:
         """What the engine calls itself: the same by whichever socket or proxy it is reached."""
         with self.phase("asking who it is", self.endpoint):
-            return str(self.api.info()["ID"])
+            return str(part(self.api.info(), "ID"))
 
     def remove_container(self, name: str, container_id: str, *, wait_for_others: bool = True) -> None:
         """Kill and remove a container, and return when it is gone; raises `ContainerGone` where it already was.
 
         One that ends by itself at that moment, or that somebody else is just removing, is answered by an error:
         it is asked for again, for as long as a call may take, and what the engine has then still is an `EngineFault`.
-        Without ``wait_for_others`` the second counts as gone at once.
+        Without ``wait_for_others`` the second counts as gone at once. An engine that fails at it or breaks off is
+        asked `_REMOVALS` times in all: removing twice does no harm.
         """
-        deadline = time.monotonic() + self._timeout_s
-        while not self._removed(name, container_id, wait_for_others, is_last=time.monotonic() > deadline):
+        deadline = time.monotonic() + self.timeout_s
+        failed = 0
+        while (fault := self._not_removed(name, container_id)) is not None:
+            may_pass = _is_ending(fault) or fault.status == 409
+            failed += not may_pass
+            if fault.status == 409 and not _is_ending(fault) and not wait_for_others:
+                raise ContainerGone(fault.phase, fault.subject, fault.cause) from fault
+            if time.monotonic() > deadline or failed == _REMOVALS:
+                raise fault
             time.sleep(_REMOVED_AGAIN_S)
 
-    def _removed(self, name: str, container_id: str, wait_for_others: bool, *, is_last: bool) -> bool:
-        """Whether it is gone; what may pass by itself is raised only the last time."""
+    def _not_removed(self, name: str, container_id: str) -> EngineFault | None:
+        """Ask once: what kept it from going, or None."""
         try:
             with self.phase("removing the container", name):
                 self.api.remove_container(container_id, force=True, v=True)
         except EngineFault as error:
-            ends = "is not running" in error.cause
-            others = error.status == 409 and not ends
-            if others and not wait_for_others:
-                raise ContainerGone(error.phase, error.subject, error.cause) from error
-            if is_last or not (ends or others):
-                raise
-            return False
-        return True
+            return error
+        return None
 
     def sees(self, pid: int, container_id: str) -> bool:
-        """Whether the host's /proc shows us process `pid` as a member of that container."""
+        """Whether the host's /proc shows us process `pid` as a member of that container, by its groups or mounts."""
         try:
-            return container_id in Path(f"/proc/{pid}/cgroup").read_text()
+            return any(container_id in Path(f"/proc/{pid}/{name}").read_text() for name in ("cgroup", "mountinfo"))
         except OSError:
             return False
 
@@ -209,13 +226,30 @@ class Engine:
         self.close()
 
 
-def connect(endpoint: str | None = None, *, timeout_s: float = API_TIMEOUT_S) -> Engine:
+def _is_ending(fault: EngineFault) -> bool:
+    """Whether a container could not be removed because it was just ending by itself."""
+    return "is not running" in fault.cause
+
+
+def connect(endpoint: str | None = None, *, timeout_s: float = API_TIMEOUT_S, runtime: str | None = None) -> Engine:
     """Connect to `endpoint`, or to the engine that the docker command would use.
 
     That is ``DOCKER_HOST``, else the context named by ``DOCKER_CONTEXT``, else the current context, else the
     default socket. Raises as `Engine` does.
     """
-    return Engine({"base_url": endpoint} if endpoint else _environment_options(), timeout_s=timeout_s)
+    return Engine(_options_of(endpoint) if endpoint else _environment_options(), timeout_s=timeout_s, runtime=runtime)
+
+
+def _options_of(endpoint: str) -> dict[str, Any]:
+    """An endpoint with the files for TLS that the docker command would use for it."""
+    if endpoint.startswith("unix://"):
+        return {"base_url": endpoint}
+    docker: Any = import_module("docker")
+    try:
+        options: dict[str, Any] = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": endpoint})
+    except docker.errors.DockerException as error:
+        raise EngineNotFound("finding the engine", endpoint, str(error), remedy="docker context ls") from error
+    return options
 
 
 def configured_endpoint() -> str:
@@ -258,6 +292,23 @@ def _client_class() -> Any:
     return type("DeadlineClient", (docker.APIClient,), {"send": send})
 
 
+@cache
+def _adapter_class() -> Any:
+    """The SDK's way to a socket of this machine, without the descriptor that it leaves open where nobody listens."""
+    transport: Any = import_module("docker.transport.unixconn")
+
+    def connect(self: Any) -> None:
+        self.sock = Address(path=self.unix_socket).dial(self.timeout)
+
+    def get_connection(self: Any, url: str, proxies: Any = None) -> Any:
+        pool = transport.UnixHTTPAdapter.get_connection(self, url, proxies)
+        pool._new_conn = lambda: connection(url, self.socket_path, self.timeout)  # noqa: SLF001 - no other way in
+        return pool
+
+    connection = type("Connection", (transport.UnixHTTPConnection,), {"connect": connect})
+    return type("Adapter", (transport.UnixHTTPAdapter,), {"get_connection": get_connection})
+
+
 def _facts(endpoint: str, version: dict[str, Any], info: dict[str, Any]) -> EngineFacts:
     components = {part["Name"]: str(part["Version"]) for part in version.get("Components") or ()}
     options: tuple[str, ...] = tuple(info["SecurityOptions"] or [])
@@ -278,87 +329,7 @@ def _facts(endpoint: str, version: dict[str, Any], info: dict[str, Any]) -> Engi
         architecture=info["Architecture"],
         rootless="rootless" in names,
         user_namespaces="userns" in names,
-        local=_is_local(endpoint, info),
+        local=is_local(endpoint, info, API_TIMEOUT_S),
         live_restore=bool(info.get("LiveRestoreEnabled")),
         warnings=tuple(info.get("Warnings") or ()),
     )
-
-
-def _is_local(endpoint: str, info: dict[str, Any]) -> bool:
-    """Same kernel, and the process behind the socket exists in our process namespace (0 means: not in ours)."""
-    here = os.uname()
-    if (info["KernelVersion"], info["Architecture"]) != (here.release, here.machine):
-        return False
-    return endpoint.startswith("unix://") and _peer_pid(endpoint, API_TIMEOUT_S) > 0
-
-
-def _peer_pid(endpoint: str, timeout_s: float) -> int:
-    """The process that listens on a socket, as our process namespace numbers it. Raises `OSError`."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(timeout_s)
-        probe.connect(endpoint.removeprefix("unix://"))
-        pid: int = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-        return pid
-
-
-def _translated(error: Exception, phase: str, subject: str, endpoint: str) -> SandboxError | None:
-    """The error of ours that says what `error` says; None for what did not come from the engine."""
-    docker: Any = import_module("docker")
-    if isinstance(error, docker.errors.APIError):
-        return _from_answer(error, phase, subject)
-    requests: Any = import_module("requests")
-    transport = (docker.errors.DockerException, requests.RequestException, ConnectionError, TimeoutError)
-    return _from_transport(error, phase, subject, endpoint) if isinstance(error, transport) else None
-
-
-def _from_answer(error: Any, phase: str, subject: str) -> SandboxError:
-    status, text = error.status_code, str(error.explanation or error)
-    missing = text.lower() if status == 404 and "page not found" not in text else ""
-    if "image" in missing:
-        return ImageError(phase, subject, text)
-    # What cannot be removed is there, also where it does not run any more.
-    ended = status == 409 and "is not running" in text and "cannot remove" not in text
-    if "container" in missing or ended:
-        return ContainerGone(phase, subject, text)
-    fault = EngineFault(phase, subject, f"the engine answered {status}: {text}")
-    fault.status = status
-    return fault
-
-
-_ABSENT = {errno.ENOENT, errno.ECONNREFUSED, errno.ENOTSOCK, errno.ENOTDIR, errno.EHOSTUNREACH, errno.ENETUNREACH}
-_DENIED = {errno.EACCES, errno.EPERM}
-
-
-def _from_transport(error: Exception, phase: str, subject: str, endpoint: str) -> EngineError:
-    causes = list(_causes(error))
-    if any(_is_timeout(cause) for cause in causes):
-        return EngineTimeout(phase, subject, "the engine did not answer before the deadline")
-    numbers = {cause.errno: cause for cause in causes if isinstance(cause, OSError) and cause.errno}
-    if found := _DENIED & numbers.keys():
-        return EngineDenied(phase, subject, str(numbers[found.pop()].strerror))
-    unnamed = [cause for cause in causes if isinstance(cause, socket.gaierror)]
-    absent = [numbers[number] for number in _ABSENT & numbers.keys()]
-    if unnamed or absent or phase == "connecting":
-        cause = str((unnamed + absent)[0].strerror) if unnamed or absent else str(error)
-        remedy = None if endpoint.startswith("unix://") else "docker context ls"
-        return EngineNotFound(phase, subject, f"no engine answers there ({cause})", remedy=remedy)
-    return EngineFault(phase, subject, f"the engine broke off: {causes[-1]}")
-
-
-def _is_timeout(error: BaseException) -> bool:
-    requests: Any = import_module("requests")
-    return isinstance(error, TimeoutError | requests.Timeout) or type(error).__name__ == "ReadTimeoutError"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, then what it was raised from or wraps, outermost first, each once."""
-    seen: set[int] = set()
-    waiting: list[BaseException] = [error]
-    while waiting:
-        current = waiting.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        inner = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
-        waiting.extend(item for item in inner if isinstance(item, BaseException))

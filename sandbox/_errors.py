@@ -14,6 +14,7 @@
     │   └── BinaryError                                   the supervisor could not be compiled
     ├── ImageError               (also RuntimeError)      the base image is absent, wrong or could not be built
     ├── StartFailed              (also RuntimeError)      a container did not come up; the phase tells how far
+    ├── StateDiffers             (also RuntimeError)      a container could not be brought to a snapshot's state
     ├── PostureError             (also PermissionError)   a container is up, but not as tight as was asked for
     ├── ContainerGone            (also ConnectionError)   the container is dead or removed, not its command
     ├── SupervisorFault          (also RuntimeError)      our first process broke its protocol
@@ -102,6 +103,12 @@ class ImageError(SandboxError, RuntimeError):
 
 class StartFailed(SandboxError, RuntimeError):
     """A container did not come up; `phase` tells how far it got."""
+
+
+class StateDiffers(SandboxError, RuntimeError):
+    """A container could not be brought to the state of a snapshot; what differs is named."""
+
+    remedy = "offswitch branch with another --step"
 
 
 class PostureError(SandboxError, PermissionError):

@@ -1,54 +1,32 @@
 """The content of every writable place, read from the host through descriptors that no link can redirect.
 
-A pass compares inode, change time, size and mode with the pass before and reads only what may have changed, by these
-or by what the kernel reported as written; the final pass reads every byte again. Change times are the kernel's: the
-agent can set modification times, not these.
+Where the kernel reports what was done (fanotify), a pass looks only there; else it looks everywhere and compares
+inode, change time, size and mode with the pass before, since the agent can set modification times, not these. The
+final pass looks everywhere and reads every byte again.
 """
 
-import errno
-import hashlib
 import os
-import re
 import stat
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
-from ..records import FileChange, FileState, canonical_json, path_text
+from ..records import FileChange, FileState
+from ._below import name_bytes, name_text, open_below
+from ._catalogue import Catalogue, Known, Stamp
+from ._ids import SAME, Ids
+from ._states import GONE, read_all, state_at
 from ._writes import WriteWatch, Written
 
 RACY_NS = 20_000_000
 """A file changed this shortly before a pass may change again without a new change time: it is read again."""
-WHOLE_BYTES = 8 << 20
-"""Larger files are digested by their data extents, so that a sparse terabyte costs nothing."""
-DATA_BYTES = 512 << 20
-"""More data than this in one file is left unread and counted as a loss."""
 MAX_ENTRIES = 200_000
 MAX_DEPTH = 128
 """Directories nested more deeply are left unread and counted as a loss."""
-
-Kind = Literal["file", "dir", "link", "fifo", "socket", "char", "block"]
-_KINDS: dict[int, Kind] = {
-    stat.S_IFREG: "file",
-    stat.S_IFDIR: "dir",
-    stat.S_IFLNK: "link",
-    stat.S_IFIFO: "fifo",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "char",
-    stat.S_IFBLK: "block",
-}
-_Stamp = tuple[int, int, int, int]
-_GONE = (errno.ENOENT, errno.ESTALE)
-"""What was listed a moment ago is no longer there: no loss, it is gone."""
-
-
-@dataclass
-class _Known:
-    stamp: _Stamp
-    state: FileState
-    line: bytes
-    seen: int
+FOLLOWED = 512
+"""Where more places than this were reported, a look everywhere is cheaper than a look at each."""
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -63,17 +41,22 @@ class Pass:
     entries: int
     passed: tuple[str, ...] = ()
     """Paths at which something was made and removed again: it stood there neither before nor after."""
+    unread: tuple[str, ...] = ()
+    """Places that could not be read to their end, each with the reason; what was known of them stands."""
 
 
 @dataclass
-class _Round:
+class Round:
     """One pass under way."""
 
+    number: int
     racy_after: int
     written: Written | None
     """What the kernel reported; None where it does not."""
-    changes: list[FileChange]
-    touched: list[str]
+    changes: list[FileChange] = field(default_factory=list[FileChange])
+    touched: list[str] = field(default_factory=list[str])
+    emptied: set[str] = field(default_factory=set[str])
+    """Folders that went or were replaced: what is known below them and was not seen in this pass is gone."""
     complete: bool = True
 
     def may_have_changed(self, status: os.stat_result) -> bool:
@@ -96,18 +79,22 @@ class _Round:
 class FileWatch:
     """Knows what stood at every path at the last pass. Not safe to use from several threads at once."""
 
-    def __init__(self, roots: dict[str, int], writes: WriteWatch | None = None) -> None:
+    def __init__(self, roots: dict[str, int], writes: WriteWatch | None = None, ids: Ids = SAME) -> None:
         """``roots``: path in the container → open directory descriptor, which this object then owns.
 
         ``writes`` hears what is written below them; it is owned too. None where only change times are to be had.
         """
         self.roots = roots
         self._writes = writes
-        self._known: dict[str, _Known] = {}
+        self._ids = ids
+        self._known = Catalogue()
         self._covered = set(roots)
+        self._peopled: set[str] = set()
+        """Places without reports in which something was found."""
+        self._unheard = True
+        """Something may have changed that nobody reported: the next pass looks everywhere."""
         self._passes = 0
         self._last_ns = 0
-        self._digest = hashlib.sha256(b"").hexdigest()
 
     @property
     def hears_writes(self) -> bool:
@@ -115,39 +102,64 @@ class FileWatch:
         return self._writes is not None
 
     def scan(self, processes: Iterable[int] = (), *, whole: bool = False) -> Pass:
-        """Look at every path. With ``whole`` every byte is read again and no time stamp is trusted.
+        """What changed since the pass before. With ``whole`` every byte is read again and nothing is trusted.
 
         ``processes``: host pids of those who may hold a file mapped, so that they can store into it unnoticed.
         """
         self._passes += 1
-        written = self._writes.take(processes) if self._writes else None
+        written = self._heard(self._writes, processes) if self._writes else None
         trusted = not whole and (written is None or written.complete)
-        this = _Round(self._last_ns - RACY_NS if trusted else 0, written, [], [])
+        this = Round(self._passes, self._last_ns - RACY_NS if trusted else 0, written)
         self._last_ns = time.time_ns()
-        for path, root in self.roots.items():
-            status = os.fstat(root)
-            self._look(this, root, ".", path, status)
-            self._walk(this, root, path, status.st_dev, 0)
-        self._find_gone(this)
-        if this.changes or self._passes == 1:
-            self._digest = self._digest_all()
+        unheard, self._unheard = self._unheard or not trusted, False
+        if unheard or self._writes is None or written is None or len(written) > FOLLOWED:
+            self._look_everywhere(this)
+        else:
+            self._follow(this, written, self._writes.unwatched)
+        return self._finished(this)
+
+    def _heard(self, writes: WriteWatch, processes: Iterable[int]) -> Written:
+        """What the kernel reported; before the first pass nothing is known that could have been written to."""
+        if self._passes > 1:
+            return writes.take(processes)
+        writes.forget()
+        return Written()
+
+    def _finished(self, this: Round) -> Pass:
         changes = tuple(sorted(this.changes, key=lambda change: change.path))
         named = this.named() - {change.path for change in changes}
-        passed = tuple(sorted(path for path in named if path not in self._known))
-        return Pass(changes, tuple(sorted(this.touched)), self._digest, this.complete, len(self._known), passed)
+        passed = tuple(sorted(path for path in named if self._known.get(path) is None))
+        touched = tuple(sorted(this.touched))
+        return Pass(changes, touched, self._known.digest(), this.complete, len(self._known), passed)
 
-    def manifest(self) -> list[dict[str, object]]:
-        """Every path with its state, sorted."""
-        return [{"path": path, **known.state.repeatable()} for path, known in sorted(self._known.items())]
+    @property
+    def digest(self) -> str:
+        """Over the whole manifest of the last pass."""
+        return self._known.digest()
+
+    def manifest(self) -> bytes:
+        """Every path with its state, sorted, as canonical JSON."""
+        return b"[" + b",".join(self._known.lines()) + b"]"
 
     def paths(self) -> list[str]:
         """Every path of the last pass, sorted."""
         return sorted(self._known)
 
+    def standing(self, wanted: Callable[[str], bool]) -> tuple[FileChange, ...]:
+        """What stood at the wanted paths at the last pass, as if nothing had been there before."""
+        found = ((path, state) for path, state in self._known.items() if wanted(path))
+        return tuple(FileChange(path=path, before=None, after=state) for path, state in found)
+
     def state(self, path: str) -> FileState | None:
         """The state of a path at the last pass."""
         known = self._known.get(path)
         return known.state if known else None
+
+    def forget_writes(self) -> None:
+        """Leave unheard what the kernel reported since the last pass; what changed shows by its change time."""
+        if self._writes is not None:
+            self._writes.forget()
+            self._unheard = True
 
     def read(self, path: str, most: int = 64 << 20) -> bytes | None:
         """The bytes of a regular file now, at most ``most``; None where there is no such file."""
@@ -157,16 +169,14 @@ class FileWatch:
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return None
-            return _read_all(fd, most)
+            return read_all(fd, most)
         finally:
             os.close(fd)
 
     def open(self, path: str, flags: int = os.O_RDONLY) -> int | None:
         """A descriptor of a path below a root, reached without following any link; None where it is not there."""
-        for root, descriptor in sorted(self.roots.items(), key=lambda item: -len(item[0])):
-            if path == root or path.startswith(root + "/"):
-                return _open_below(descriptor, path[len(root) :], flags)
-        return None
+        root = self._root_of(path)
+        return None if root is None else open_below(self.roots[root], path[len(root) :], flags)
 
     def close(self) -> None:
         """Release the roots; closing twice is fine."""
@@ -175,17 +185,38 @@ class FileWatch:
         while self.roots:
             os.close(self.roots.popitem()[1])
 
-    def _walk(self, this: _Round, directory: int, path: str, device: int, depth: int) -> None:
+    def _root_of(self, path: str) -> str | None:
+        """The place that a path lies in: the innermost, where one is mounted within another."""
+        while path not in self.roots:
+            path = path.rpartition("/")[0]
+            if not path:
+                return None
+        return path
+
+    # ---- a look everywhere
+
+    def _look_everywhere(self, this: Round) -> None:
+        for path in self.roots:
+            self._look_at_root(this, path)
+        self._forget(this, self._known.unseen(this.number))
+
+    def _look_at_root(self, this: Round, path: str) -> None:
+        root = self.roots[path]
+        status = os.fstat(root)
+        self._look(this, root, ".", path, status)
+        self._walk(this, root, path, status.st_dev, 0)
+
+    def _walk(self, this: Round, directory: int, path: str, device: int, depth: int) -> None:
         for name in _names(this, directory):
             try:
                 status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except OSError as error:
-                this.complete &= error.errno in _GONE
+                this.complete &= error.errno in GONE
                 continue
             if len(self._known) > MAX_ENTRIES:
                 this.complete = False
                 return
-            where = f"{path}/{_name_text(name)}"
+            where = f"{path}/{name_text(name)}"
             if self._is_covered(where, status.st_dev != device):
                 continue
             self._look(this, directory, name, where, status)
@@ -202,152 +233,130 @@ class FileWatch:
             self._covered.add(path)
         return path in self._covered
 
-    def _descend(self, this: _Round, parent: int, name: str, path: str, device: int, depth: int) -> None:
+    def _descend(self, this: Round, parent: int, name: str | bytes, path: str, device: int, depth: int) -> None:
         if depth > MAX_DEPTH:
             this.complete = False
             return
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            fd = os.open(name, _DIRECTORY, dir_fd=parent)
         except OSError as error:
-            this.complete &= error.errno in _GONE
+            this.complete &= error.errno in GONE
             return
         try:
             self._walk(this, fd, path, device, depth)
         finally:
             os.close(fd)
 
-    def _look(self, this: _Round, parent: int, name: str, path: str, status: os.stat_result) -> None:
-        stamp = (status.st_ino, status.st_ctime_ns, status.st_size, status.st_mode)
+    # ---- a look at what the kernel reported
+
+    def _follow(self, this: Round, written: Written, unwatched: Iterable[str]) -> None:
+        """Look at the names that were made, moved or removed, and at whatever was written or altered."""
+        places = written.names | self._known.paths_of(written.inodes | written.altered)
+        with ExitStack() as opened:
+            parents: dict[str, int | None] = {}
+            for path in sorted(places):
+                self._visit(this, path, parents, opened, renewed=path in written.names)
+        for path in unwatched:
+            self._follow_unwatched(this, path)
+        if this.emptied:
+            self._forget(this, self._known.unseen(this.number, this.emptied))
+
+    def _follow_unwatched(self, this: Round, path: str) -> None:
+        """Look at all of it, unless it is as empty as it was."""
+        if path in self._peopled or _names(this, self.roots[path]):
+            self._look_at_root(this, path)
+            this.emptied.add(path)
+            self._peopled.add(path)
+
+    def _visit(
+        self, this: Round, path: str, parents: dict[str, int | None], opened: ExitStack, *, renewed: bool
+    ) -> None:
+        """One path as it stands now; below a folder that was made or moved here, everything."""
+        root = self._root_of(path)
         known = self._known.get(path)
-        if known and known.stamp == stamp and not this.may_have_changed(status):
-            known.seen = self._passes
+        if root is None or (known is not None and known.seen == this.number):
+            return  # below no place of ours, or seen by way of a folder above
+        if path == root:
+            self._look(this, self.roots[root], ".", path, os.fstat(self.roots[root]))
             return
-        state = _state(this, parent, name, status)
-        line = canonical_json({"path": path, **state.repeatable()})
+        above, _, last = path.rpartition("/")
+        if above not in parents:
+            parents[above] = self.open(above, os.O_RDONLY | os.O_DIRECTORY)
+            if (fd := parents[above]) is not None:
+                opened.callback(os.close, fd)
+        parent, name = parents[above], name_bytes(last)
+        status = _status(this, parent, name)
+        if status is None or parent is None:
+            self._leave(this, path, known)
+            return
+        if known is None and len(self._known) > MAX_ENTRIES:
+            this.complete = False
+            return
+        device = os.fstat(self.roots[root]).st_dev
+        if self._is_covered(path, status.st_dev != device):
+            return
+        self._look(this, parent, os.fsdecode(name), path, status)
+        if known is not None and known.state.kind == "dir" and renewed:
+            this.emptied.add(path)
+        if stat.S_ISDIR(status.st_mode) and (renewed or known is None):
+            self._descend(this, parent, name, path, device, path.count("/") - root.count("/"))
+
+    def _leave(self, this: Round, path: str, known: Known | None) -> None:
+        if known is None:
+            return
+        if known.state.kind == "dir":
+            this.emptied.add(path)
+        self._forget(this, (path,))
+
+    # ---- what both do
+
+    def _look(self, this: Round, parent: int, name: str, path: str, status: os.stat_result) -> None:
+        stamp = (status.st_ino, status.st_ctime_ns, status.st_size, status.st_mode)
+        if not self._is_stale(this, path, stamp, may_differ=this.may_have_changed(status)):
+            return
+        state, complete = state_at(parent, name, status, self._ids)
+        this.complete &= complete
+        self._note(this, path, stamp, status.st_dev, state, was_touched=this.was_touched(path, status))
+
+    def _is_stale(self, this: Round, path: str, stamp: Stamp, *, may_differ: bool) -> bool:
+        """Whether a path that stands there has to be read again."""
+        known = self._known.get(path)
+        if known and known.stamp == stamp and not may_differ:
+            known.seen = this.number
+            return False
+        return True
+
+    def _note(self, this: Round, path: str, stamp: Stamp, device: int, state: FileState, *, was_touched: bool) -> None:
+        known = self._known.get(path)
+        line = state.line(path)
         if known is None or known.line != line or known.state.inode != state.inode:
             this.changes.append(FileChange(path=path, before=known.state if known else None, after=state))
-        elif state.kind != "dir" and known.stamp != stamp and this.was_touched(path, status):
+        elif state.kind != "dir" and known.stamp != stamp and was_touched:
             this.touched.append(path)
-        self._known[path] = _Known(stamp, state, line, self._passes)
+        self._known.put(path, Known(stamp, device, state, line, this.number))
 
-    def _find_gone(self, this: _Round) -> None:
-        gone = [path for path, known in self._known.items() if known.seen != self._passes]
-        for path in gone:
-            this.changes.append(FileChange(path=path, before=self._known.pop(path).state, after=None))
-
-    def _digest_all(self) -> str:
-        return hashlib.sha256(b"\n".join(known.line for _, known in sorted(self._known.items()))).hexdigest()
+    def _forget(self, this: Round, paths: Iterable[str]) -> None:
+        for path in paths:
+            known = self._known.pop(path)
+            if known is not None:
+                this.changes.append(FileChange(path=path, before=known.state, after=None))
 
 
-def _names(this: _Round, directory: int) -> list[str]:
+def _names(this: Round, directory: int) -> list[str]:
     try:
         with os.scandir(directory) as entries:
             return [entry.name for entry in entries]
     except OSError as error:
-        this.complete &= error.errno in _GONE
+        this.complete &= error.errno in GONE
         return []
 
 
-def _name_text(name: str) -> str:
-    return name if name.isascii() and "\\" not in name else path_text(os.fsencode(name))
-
-
-def _name_bytes(text: str) -> bytes:
-    """The file name that `path_text` made this text from."""
-    if "\\x" not in text:
-        return text.encode()
-    parts = _ESCAPED.split(text.encode())
-    return b"".join(_unescaped(part) if index % 2 else part for index, part in enumerate(parts))
-
-
-_ESCAPED = re.compile(rb"(\\\\|\\x[0-9a-f]{2})")
-
-
-def _unescaped(part: bytes) -> bytes:
-    return b"\\" if part == b"\\\\" else bytes([int(part[2:], 16)])
-
-
-def _state(this: _Round, parent: int, name: str, status: os.stat_result) -> FileState:
-    kind = _KINDS[stat.S_IFMT(status.st_mode)]
-    return FileState(
-        kind=kind,
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        size=0 if kind == "dir" else status.st_size,
-        sha256=_digest_file(this, parent, name) if kind == "file" else None,
-        target=_link_target(parent, name) if kind == "link" else None,
-        nlink=status.st_nlink,
-        inode=status.st_ino,
-    )
-
-
-def _digest_file(this: _Round, parent: int, name: str) -> str | None:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOATIME
+def _status(this: Round, parent: int | None, name: bytes) -> os.stat_result | None:
+    """What stands there; None where nothing does."""
+    if parent is None:
+        return None
     try:
-        fd = os.open(name, flags, dir_fd=parent)
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except OSError as error:
-        this.complete &= error.errno in _GONE
+        this.complete &= error.errno in GONE
         return None
-    try:
-        digest = _digest_descriptor(fd)
-    except OSError:  # a pipe or a directory took its place a moment ago
-        digest = None
-    finally:
-        os.close(fd)
-    this.complete &= digest is not None
-    return digest
-
-
-def _digest_descriptor(fd: int) -> str | None:
-    size = os.fstat(fd).st_size
-    if size <= WHOLE_BYTES:
-        return hashlib.sha256(_read_all(fd, WHOLE_BYTES)).hexdigest()
-    digest = hashlib.sha256(f"extents of {size} bytes".encode())
-    at = read = 0
-    while read < DATA_BYTES:
-        try:
-            at = os.lseek(fd, at, os.SEEK_DATA)
-        except OSError:
-            return digest.hexdigest()
-        block = os.pread(fd, 1 << 20, at)
-        digest.update(at.to_bytes(8, "little") + block)
-        at += len(block)
-        read += len(block)
-        if not block or at >= size:
-            return digest.hexdigest()
-    return None
-
-
-def _read_all(fd: int, most: int) -> bytes:
-    parts: list[bytes] = []
-    at = 0
-    while at < most and (block := os.pread(fd, min(1 << 20, most - at), at)):
-        parts.append(block)
-        at += len(block)
-    return b"".join(parts)
-
-
-def _link_target(parent: int, name: str) -> str | None:
-    try:
-        return path_text(os.fsencode(os.readlink(name, dir_fd=parent)))
-    except OSError:
-        return None
-
-
-def _open_below(root: int, path: str, flags: int) -> int | None:
-    parts = [part for part in path.split("/") if part]
-    if ".." in parts:
-        return None
-    current = os.dup(root)
-    try:
-        for index, part in enumerate(parts):
-            last = index == len(parts) - 1
-            how = (flags | os.O_NONBLOCK) if last else os.O_RDONLY | os.O_DIRECTORY
-            following = os.open(_name_bytes(part), how | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
-            os.close(current)
-            current = following
-    except OSError:
-        os.close(current)
-        return None
-    return current

@@ -3,14 +3,15 @@
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..records import Model
 from ._engine import Engine
+from ._engine_answers import OddAnswer, part
 from ._errors import ContainerGone, EngineFault, SandboxError
 from ._lease import LEASE_LABEL, RUN_LABEL, OwnerState, owner_state, watchdog_name
 
-Kind = Literal["container", "volume", "network"]
+Kind = Literal["container", "volume", "network", "folder"]
 
 
 class Removed(Model):
@@ -88,13 +89,20 @@ def _list(engine: Engine) -> Iterator[_Found]:
     for label in (RUN_LABEL, LEASE_LABEL):
         only = {"label": label}
         with engine.phase("listing what carries our labels", engine.endpoint):
-            containers: list[dict[str, Any]] = api.containers(all=True, filters=only)
-            networks: list[dict[str, Any]] = api.networks(filters=only)
-            volumes: list[dict[str, Any]] = api.volumes(filters=only)["Volumes"] or []
+            containers = _listed(api.containers(all=True, filters=only))
+            networks = _listed(api.networks(filters=only))
+            volumes = _listed(part(api.volumes(filters=only), "Volumes") or [])
         for one in (*containers, *networks, *volumes):
             found = _found(engine, one)
             if label == RUN_LABEL or RUN_LABEL not in found.labels:
                 yield found
+
+
+def _listed(answer: object) -> list[dict[str, Any]]:
+    """A list of objects, as the engine is to answer. Raises `OddAnswer` for anything else."""
+    if not isinstance(answer, list):
+        raise OddAnswer("it is no list")
+    return cast("list[dict[str, Any]]", answer)
 
 
 def _found(engine: Engine, one: dict[str, Any]) -> _Found:

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from ._aside import Aside, Ask
 from ._cgroup import Cgroup, signal_process
 from ._errors import SandboxError
 from ._types import HaltReport
@@ -12,10 +13,16 @@ RUNG_S = 2.0
 """How long each rung may take before the next one is tried."""
 
 
-def halt(cgroup: Cgroup, pidfd: int, by_engine: Callable[[], None]) -> HaltReport:
+def halt(
+    cgroup: Cgroup,
+    pidfd: int,
+    by_engine: Callable[[], None],
+    acts_since: Callable[[int], int | None] = lambda _: None,
+) -> HaltReport:
     """Empty the control group: by the kernel's own kill, through PID 1, by the engine, in that order.
 
     A frozen group is thawed first: a v1-frozen process takes no signal, and no kill waits for a freeze.
+    ``acts_since`` counts the mediated acts that asked after a moment of the monotonic clock.
     """
     ordered = time.monotonic_ns()
     cpu_before = cgroup.cpu_ns()
@@ -32,6 +39,28 @@ def halt(cgroup: Cgroup, pidfd: int, by_engine: Callable[[], None]) -> HaltRepor
         latency_s=(time.monotonic_ns() - ordered) / 1e9,
         cpu_ns_after_order=None if cpu_before is None or meter.cpu_ns is None else meter.cpu_ns - cpu_before,
         survivors=tuple(cgroup.pids()),
+        acts_after_order=acts_since(ordered),
+    )
+
+
+def halt_beside(aside: Aside, cgroup: Cgroup, init: int, acts_since: Callable[[int], int | None]) -> HaltReport | None:
+    """End everybody but PID 1 through the sidecar, in one call that no fork escapes; None where that failed.
+
+    PID 1 is ours and starts nothing unless we ask. Whoever is left counts as a survivor, by the control group.
+    """
+    ordered, cpu_before = time.monotonic_ns(), cgroup.cpu_ns()
+    try:
+        aside.call(Ask.KILL, timeout_s=2 * RUNG_S)
+    except SandboxError:
+        return None
+    latency_s, cpu_after = (time.monotonic_ns() - ordered) / 1e9, cgroup.cpu_ns()
+    return HaltReport(
+        route="sidecar",
+        order_mono_ns=ordered,
+        latency_s=latency_s,
+        cpu_ns_after_order=None if cpu_before is None or cpu_after is None else cpu_after - cpu_before,
+        survivors=tuple(pid for pid in cgroup.pids() if pid != init),
+        acts_after_order=acts_since(ordered),
     )
 
 

@@ -6,6 +6,7 @@ a time. Between two lives it is looked at from the host, and thrown away unless 
 """
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -14,23 +15,30 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from ._aside import needs_aside
 from ._cgroup import Cgroup, pid_descriptor, signal_process, wait_process
 from ._engine import Engine
 from ._errors import SandboxError, StartFailed
 from ._lease import ROLE_LABEL
 from ._making import all_labels, create, remove, start
+from ._network_facts import NO_NETWORK
 from ._profile import holder_config
 from ._warden import Charge, warden
 
 _ENDS_S = 5.0
 _LAST_LIFE_S = 0.25
 """How long a socket of a container that is dead may take to disappear."""
+_COUNTS = re.compile(r"^sockets: used (\d+)\nTCP: .* tw (\d+) ", re.MULTILINE)
 _TABLES = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6", "icmp", "icmp6", "unix", "packet")
 
 
 class Holder:
     """One network namespace without devices but loopback. Made by `start`."""
+
+    net: Mapping[str, Any] = NO_NETWORK
+    """What is in it, and what whoever joins may find there."""
 
     def __init__(self, engine: Engine, name: str, container_id: str, connection: socket.socket) -> None:
         self.id = container_id
@@ -39,6 +47,8 @@ class Holder:
         self._name = name
         self._connection = connection
         self._pidfd = -1
+        self._first: int | None = None
+        """Sockets that are the engine's own: it keeps one of netlink in each namespace that it makes."""
         self._removed = False
 
     @classmethod
@@ -68,6 +78,7 @@ class Holder:
         warden(self._engine).guard(Charge(self._name, self.pid, paths, captures, self._pidfd, self._connection))
         if self.namespace == network_namespace(os.getpid()) or self.remains():
             raise StartFailed("looking at a network holder", self._name, f"its network is not empty: {self.remains()}")
+        self._first, _ = _counted(Path(f"/proc/{self.pid}/net"))
 
     @property
     def alive(self) -> bool:
@@ -79,9 +90,26 @@ class Holder:
         net = Path(f"/proc/{self.pid}/net")
         found = [f"device {name}" for name in _devices(net) if name != "lo"]
         found += [f"route {line.split()[0]}" for line in _rows(net / "route")]
-        found += [f"{table}: {row.strip()[:80]}" for table in _TABLES for row in _rows(net / table)]
+        found += self._sockets(net)
         found += [f"process {pid}" for pid in members(self.namespace) if pid != self.pid]
         return found
+
+    def _sockets(self, net: Path) -> list[str]:
+        """Sockets that are there and were not when it was made.
+
+        The kernel counts those of every family, and those of TCP that wait for their time to be over. Only where there
+        is one more the tables are asked which: to read those of TCP takes milliseconds, since the kernel walks through
+        the host's whole hash table.
+        """
+        used, waiting = _counted(net)
+        if self._first is not None and used <= self._first and not waiting:
+            return []
+        rows = [f"{table}: {row.strip()[:80]}" for table in _TABLES for row in _rows(net / table)]
+        return rows or ([] if self._first is None else [f"{used - self._first} sockets of another kind"])
+
+    def looser(self) -> list[str]:
+        """What leads out of it now and did not when it was made, in words; the namespace itself is attested apart."""
+        return []
 
     def is_as_new(self) -> bool:
         """Whether the next container may join: what the last one left has a moment to disappear."""
@@ -104,6 +132,16 @@ class Holder:
         if not self._removed:
             remove(self._engine, self._name, self.id, warden(self._engine))
             self._removed = True
+
+
+def can_hold(engine: Engine) -> bool:
+    """Whether a holder serves here: we may look into it, and the engine's runtime may join it.
+
+    A runtime in a user namespace may not; there, and for a user without rights over its processes, each container has
+    an empty network namespace of its own, which takes longer and confines as well.
+    """
+    told = engine.told
+    return told.local and not (needs_aside() or told.rootless or told.user_namespaces)
 
 
 class Holders:
@@ -163,12 +201,21 @@ def network_namespace(pid: int) -> int:
 
 def members(namespace: int) -> list[int]:
     """Host process ids of all that live in a network namespace."""
-    found: list[int] = []
-    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
-        with suppress(OSError):  # it has ended
-            if network_namespace(pid) == namespace:
-                found.append(pid)
-    return found
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and _is_in(namespace, name)]  # noqa: PTH208 - paths are slow
+
+
+def _is_in(namespace: int, process: str) -> bool:
+    try:
+        return os.stat(f"/proc/{process}/ns/net").st_ino == namespace  # noqa: PTH116 - asked of every process there is
+    except OSError:  # it has ended
+        return False
+
+
+def _counted(net: Path) -> tuple[int, int]:
+    """Sockets of a namespace, and those of TCP that wait for their time to be over."""
+    counted = _COUNTS.search((net / "sockstat").read_text())
+    assert counted is not None, "the kernel's table of sockets has another form"
+    return int(counted[1]), int(counted[2])
 
 
 def _devices(net: Path) -> list[str]:

@@ -13,6 +13,7 @@ Every object that we make carries these labels::
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -33,9 +34,15 @@ OwnerState = Literal["alive", "dead", "unknown"]
 
 def own_lease() -> str:
     """This process as ``bootid:pid:starttime``: no other process, here or after a reboot, is called the same."""
-    started = _started(os.getpid())
+    return _lease_of(os.getpid())
+
+
+@cache
+def _lease_of(ours: int) -> str:
+    """Kept by its number: a forked child has another."""
+    started = _started(ours)
     assert started is not None, "a process that asks for itself is running"
-    return f"{_boot()}:{os.getpid()}:{started}"
+    return f"{boot_id()}:{ours}:{started}"
 
 
 def owner_labels() -> dict[str, str]:
@@ -55,7 +62,7 @@ def labels(run: str, episode: str, role: str) -> dict[str, str]:
 def lease_is_held(lease: str | None) -> bool:
     """Whether the process that a lease names still lives; False for a lease that is missing or unreadable."""
     parsed = _parsed(lease)
-    return parsed is not None and parsed[0] == _boot() and _started(parsed[1]) == parsed[2]
+    return parsed is not None and parsed[0] == boot_id() and _started(parsed[1]) == parsed[2]
 
 
 def watchdog_name(lease: str, engine: str) -> str:
@@ -73,7 +80,7 @@ def owner_state(found: Mapping[str, str], *, here: bool = True) -> OwnerState:
     parsed = _parsed(found.get(LEASE_LABEL))
     if parsed is None:
         return "unknown"
-    if parsed[0] != _boot():
+    if parsed[0] != boot_id():
         return "dead" if here else "unknown"
     if found.get(NAMESPACE_LABEL, _namespace()) != _namespace():
         return "unknown"
@@ -87,7 +94,8 @@ def _parsed(lease: str | None) -> tuple[str, int, str] | None:
     return parts[0], int(parts[1]), parts[2]
 
 
-def _boot() -> str:
+def boot_id() -> str:
+    """The kernel's name for the time since this machine was started."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 

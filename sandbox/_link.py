@@ -19,6 +19,7 @@ RENEW_EVERY_S = 2.0
 """How often PID 1 hears from us, at the least; its lease is a multiple of that."""
 SEND_TIMEOUT_S = 15.0
 """How long PID 1 may take nothing of what we send."""
+_LAST_WORDS_S = 0.5
 _NO_SERVICE = b'{"error":"no such service"}\n'
 _SERVICE_FAILED = b'{"error":"the service failed"}\n'
 
@@ -127,9 +128,30 @@ class Link:
         with self._calling:
             self._enter()
             try:
-                return self._call(kind, payload, timeout_s, tick, tick_every_s)
+                return self._answer_to(self._send(kind, payload), kind, timeout_s, tick, tick_every_s)
             finally:
                 self._leave()
+
+    def post(self, kind: Request, payload: bytes, timeout_s: float) -> Callable[[], Frame]:
+        """Send a request together with the next one, before it; what is returned waits for its reply, once.
+
+        PID 1 takes requests in order. Raises what `call` raises, from what is returned.
+        """
+        number = self._number()
+        with self._sending:
+            self._check()
+            self._unsent += frame(kind, number, payload)
+
+        def answer() -> Frame:
+            with self._calling:
+                self._enter()
+                try:
+                    self._send_all()
+                    return self._answer_to(number, kind, timeout_s)
+                finally:
+                    self._leave()
+
+        return answer
 
     def idle(self) -> bool:
         """Serve what has arrived; False where a call is under way, which does that itself."""
@@ -179,9 +201,10 @@ class Link:
         if self._depth == 0:
             keeper().resume(self)
 
-    def _call(self, kind: Request, payload: bytes, timeout_s: float, tick: Tick | None, every_s: float) -> Frame:
+    def _answer_to(
+        self, number: int, kind: Request, timeout_s: float, tick: Tick | None = None, every_s: float = 0.0
+    ) -> Frame:
         started = time.monotonic()
-        number = self._send(kind, payload)
         while number not in self._replies:
             waited = time.monotonic() - started
             if waited > timeout_s:
@@ -193,19 +216,27 @@ class Link:
             self._pump(min(every_s if tick else RENEW_EVERY_S, timeout_s - waited + 0.001))
         return self._replies.pop(number)
 
-    def _send(self, kind: Request, payload: bytes) -> int:
-        """Send all of it. Takes in meanwhile what arrives: PID 1 may have to get rid of that before it listens."""
+    def _number(self) -> int:
         number = self._next
         self._next += 1
+        return number
+
+    def _send(self, kind: Request, payload: bytes) -> int:
+        number = self._number()
         with self._sending:
             self._unsent += frame(kind, number, payload)
+        self._send_all()
+        return number
+
+    def _send_all(self) -> None:
+        """Takes in meanwhile what arrives: PID 1 may have to get rid of that before it listens."""
+        with self._sending:
             self._flush()
             progress = time.monotonic()
             while self._unsent:
                 self._wait_until_writable(SEND_TIMEOUT_S - (time.monotonic() - progress))
                 if self._flush():
                     progress = time.monotonic()
-        return number
 
     def _wait_until_writable(self, wait_s: float) -> None:
         if wait_s <= 0:
@@ -231,6 +262,12 @@ class Link:
             self._lose(str(error))
         self._sent_at = time.monotonic()
         return sent
+
+    def last_words(self) -> str:
+        """What a launcher said that has ended; waits a moment for it."""
+        self._poll.poll(_LAST_WORDS_S * 1000)
+        self._hear_last_words()
+        return self.stderr
 
     def _hear_last_words(self) -> None:
         """Take in what was said before the end: a launcher that could not start says why."""

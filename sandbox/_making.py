@@ -2,11 +2,16 @@
 
 import os
 import socket
+import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
-from ._engine import API_TIMEOUT_S, Engine
+from ._cgroup import prefer
+from ._dial import plain
+from ._dialect import make_attachable, spoken
+from ._engine import Engine
+from ._engine_answers import part
 from ._errors import ContainerGone, EngineError, EngineFault, EngineTimeout, SandboxError, StartFailed
 from ._lease import EPISODE_LABEL, ROLE_LABEL, RUN_LABEL, UNNAMED, owner_labels
 from ._mounts import mounts
@@ -18,6 +23,7 @@ _ATTACH = (
     "POST /containers/{}/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\n"
     "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n"
 )
+_HEAD_MOST = 1 << 16
 _ROOT_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_LABELS = {RUN_LABEL: UNNAMED, EPISODE_LABEL: UNNAMED, ROLE_LABEL: "agent"}
 
@@ -45,13 +51,15 @@ def create(engine: Engine, name: str, config: Mapping[str, Any], warden: Warden)
     warden.expect(name)
     try:
         with engine.phase("creating the container", name):
-            container_id: str = engine.api.create_container_from_config(config, name)["Id"]
-    except EngineTimeout:
-        raise  # it may still come to be: whoever ends last sweeps it
-    except SandboxError:
-        warden.release(name)
+            container_id = str(part(engine.api.create_container_from_config(spoken(engine, config), name), "Id"))
+    except SandboxError as error:
+        if was_refused(error):
+            warden.release(name)
+        elif not isinstance(error, EngineTimeout):  # that one would make us wait again
+            _remove_if_there(engine, name)
         raise
     try:
+        make_attachable(engine, name, container_id)
         return container_id, _attach(engine, name, container_id)
     except BaseException:
         with suppress(EngineError):  # what failed first is told; the watchdog still expects this container
@@ -59,11 +67,31 @@ def create(engine: Engine, name: str, config: Mapping[str, Any], warden: Warden)
         raise
 
 
+def was_refused(error: SandboxError) -> bool:
+    """Whether the engine said no, so that what was to be made is not there and does not come.
+
+    Without a whole answer nobody knows: the request may have been carried out, or be carried out later.
+    """
+    return not isinstance(error, EngineTimeout) and (not isinstance(error, EngineFault) or error.status is not None)
+
+
+def _remove_if_there(engine: Engine, name: str) -> None:
+    """After a creation whose answer was lost; what comes only later is left to the watchdog, which still expects it."""
+    with suppress(SandboxError):  # the lost answer is what is told
+        engine.remove_container(name, name)
+
+
 def start(engine: Engine, name: str, container_id: str) -> int:
-    """Start a created container: the host's pid of its first process, 0 where it ended at once."""
+    """Start a created container: the host's pid of its first process, 0 where it ended at once.
+
+    That one comes before whatever else will run in it, as far as we may say so: a storm of processes must not keep it
+    from answering.
+    """
     with engine.phase("starting the container", name):
         engine.api.start(container_id)
-        pid: int = engine.api.inspect_container(container_id)["State"]["Pid"]
+        pid = int(part(engine.api.inspect_container(container_id), "State", "Pid"))
+    if pid:
+        prefer(pid)
     return pid
 
 
@@ -72,23 +100,35 @@ def _attach(engine: Engine, name: str, container_id: str) -> socket.socket:
 
     Spoken by hand: the SDK keeps a socket of its own open, and the end of the stream has to be the end of ours.
     """
-    connection = socket.socket(socket.AF_UNIX)
+    subject = ("attaching to the container", name)
     try:
-        connection.settimeout(API_TIMEOUT_S)
-        connection.connect(engine.endpoint.removeprefix("unix://"))
-        connection.sendall(_ATTACH.format(container_id).encode())
-        head = bytearray()
-        while not head.endswith(b"\r\n\r\n"):
-            byte = connection.recv(1)
-            if not byte:
-                raise ConnectionResetError(f"the engine broke off after {bytes(head)!r}")
-            head += byte
-        if bytes(head[9:12]) not in (b"101", b"200"):
-            raise ConnectionRefusedError(f"the engine answered {bytes(head)!r}")
+        with ExitStack() as unfinished:
+            connection = plain(engine.address.dial(engine.timeout_s))
+            unfinished.callback(connection.close)
+            connection.settimeout(engine.timeout_s)
+            connection.sendall(_ATTACH.format(container_id).encode())
+            head = _head(connection, time.monotonic() + engine.timeout_s)
+            if head[9:12] not in (b"101", b"200"):
+                raise ConnectionRefusedError(f"the engine answered {head!r}")
+            unfinished.pop_all()
+            return connection
+    except TimeoutError as error:
+        raise EngineTimeout(*subject, "the engine did not answer before the deadline") from error
     except OSError as error:
-        connection.close()
-        raise EngineFault("attaching to the container", name, str(error)) from error
-    return connection
+        raise EngineFault(*subject, str(error)) from error
+
+
+def _head(connection: socket.socket, deadline: float) -> bytes:
+    """The head of an answer, byte by byte: what follows it is the container's. Raises `OSError`."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        if time.monotonic() > deadline or len(head) > _HEAD_MOST:
+            raise TimeoutError
+        byte = connection.recv(1)
+        if not byte:
+            raise ConnectionResetError(f"the engine broke off after {bytes(head)!r}")
+        head += byte
+    return bytes(head)
 
 
 def open_roots(pid: int) -> dict[str, int]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
+from ._guarantees import check_names
+
 MIB = 1 << 20
 AGENT_UID = 1000
 OPS_UID = 65000
@@ -28,6 +30,8 @@ SUPERVISOR_CAPABILITIES = (
     "SETUID",
 )
 """What PID 1 needs to serve the agent's identity; AUDIT_WRITE only shields it: no child ever has it."""
+SIDECAR_CAPABILITIES = ("SYS_PTRACE", "DAC_READ_SEARCH", "KILL", "SETUID", "SETGID")
+"""What the evidence sidecar starts with; the last two are gone as soon as it has its own identity."""
 
 CAPABILITY_BITS = {
     "CHOWN": 0,
@@ -57,11 +61,15 @@ class Place:
     seeded: bool = False
     """Filled at the start from the image's /seed."""
 
+    @property
+    def inodes(self) -> int:
+        """How many files it holds at most."""
+        return max(2048, self.size_bytes // 4096)
+
     def options(self) -> str:
         """Mount options for the engine."""
-        inodes = max(2048, self.size_bytes // 4096)
         return (
-            f"rw,exec,nosuid,nodev,size={self.size_bytes},nr_inodes={inodes},"
+            f"rw,exec,nosuid,nodev,size={self.size_bytes},nr_inodes={self.inodes},"
             f"mode={self.mode:o},uid={self.uid},gid={self.uid}"
         )
 
@@ -82,9 +90,25 @@ class Profile:
     open_files: int = 1024
     file_size_bytes: int = 256 * MIB
     shm_bytes: int = 16 * MIB
-    isolation: str = "T3/H2/N3"
-    """Tooling, host and network isolation label (docs/design/security.md)."""
     extra_env: dict[str, str] = field(default_factory=dict[str, str])
+    apparmor: str = ""
+    """AppArmor profile that every process must run under; "" asks for none."""
+    without: tuple[str, ...] = ()
+    """Guarantees that were given up by name (`GUARANTEES`)."""
+    carried: bool = False
+    """Our program stands in the image: the engine sees no file of this machine that it could mount."""
+
+    def lowered(self, *names: str) -> "Profile":
+        """The profile without these guarantees, under a name that says so. An unknown one is a `ValueError`.
+
+        >>> SEALED.lowered("limits").name
+        'sealed-without-limits'
+        """
+        given_up = check_names((*self.without, *names))
+        if not given_up:
+            return self
+        base = self.name.partition("-without-")[0]
+        return replace(self, name="-without-".join([base, *given_up]), without=given_up)
 
     def sized(self, sizes: dict[str, int]) -> "Profile":
         """The profile with other size limits (bytes by path). An unknown path is a `ValueError`."""
@@ -93,6 +117,21 @@ class Profile:
             raise ValueError(f"profile {self.name} has no writable place {', '.join(sorted(unknown))}")
         places = tuple(replace(p, size_bytes=sizes.get(p.path, p.size_bytes)) for p in self.places)
         return replace(self, places=places)
+
+    @property
+    def apart(self) -> bool:
+        """Whether the container may have a kernel of its own, which shows the host nothing of it."""
+        return "kernel" in self.without
+
+    @property
+    def processes(self) -> int:
+        """Tasks that this machine's kernel lets it have; a kernel of its own is itself a hundred and more."""
+        return 4 * self.pids + 256 if self.apart else self.pids
+
+    @property
+    def mediated(self) -> bool:
+        """Whether acts wait until they are recorded."""
+        return "mediation" not in self.without
 
     @property
     def agent_mask(self) -> int:
@@ -131,7 +170,6 @@ ROOTFUL = Profile(
     agent_uid=0,
     agent_capabilities=(),
     home="/root",
-    isolation="T3/H1/N3",
     places=(
         Place("/work", 32 * MIB),
         Place("/etc", 8 * MIB, seeded=True),
@@ -161,8 +199,10 @@ def container_config(
     ``image`` is a digest, ``supervisor`` the host path of the static binary, ``network_of`` the id of a container
     whose network namespace is joined; None for an empty one of its own. Nothing in it comes from the agent.
     """
-    config = _config("launch", image, labels)
+    config = _config("launch" if profile.mediated else "serve", image, labels)
     config["HostConfig"] = _host_config(profile, supervisor)
+    if profile.apart:
+        _put_apart(config["HostConfig"], profile, labels)
     if network_of is None:
         return config
     del config["Hostname"]  # the engine takes it from whom we join, and refuses another
@@ -178,6 +218,63 @@ def holder_config(image: str, supervisor: str, labels: dict[str, str]) -> dict[s
     return config
 
 
+def shelf_config(image: str, supervisor: str, labels: dict[str, str], volumes: dict[str, str]) -> dict[str, Any]:
+    """The body of the create call of a container that only keeps volumes, given as place in it → name."""
+    config = holder_config(image, supervisor, labels)
+    host = config["HostConfig"]
+    host["Mounts"] += [
+        {"Type": "volume", "Source": name, "Target": where, "ReadOnly": True, "VolumeOptions": {"NoCopy": True}}
+        for where, name in sorted(volumes.items())
+    ]
+    host["Runtime"] = ""  # the engine's own, whatever the agent's container has
+    return config
+
+
+def spaces_config(image: str, supervisor: str, labels: dict[str, str]) -> dict[str, Any]:
+    """The body of the create call of a container that only says in which namespaces the engine's machine lives."""
+    config = holder_config(image, supervisor, labels)
+    del config["Hostname"]  # the machine's own
+    line = 'for one in /proc/self/ns/*; do echo "${one##*/}=$(readlink "$one")"; done'
+    shared = dict.fromkeys(("NetworkMode", "IpcMode", "PidMode", "UTSMode", "CgroupnsMode"), "host")
+    return config | {"Cmd": ["/bin/sh", "-c", line], "HostConfig": {**config["HostConfig"], **shared}}
+
+
+def _put_apart(host: dict[str, Any], profile: Profile, labels: dict[str, str]) -> None:
+    """Make every writable place a volume of the engine, in memory and as bounded, so that it can be read from outside.
+
+    The engine names them and removes them with the container.
+    """
+    shared = Place(SHARED_MEMORY, profile.shm_bytes, mode=0o1777)
+    for place in (*profile.places, shared):
+        driver = {"type": "tmpfs", "device": "tmpfs", "o": place.options()}
+        options = {"NoCopy": True, "Labels": labels, "DriverConfig": {"Name": "local", "Options": driver}}
+        host["Mounts"].append({"Type": "volume", "Target": place.path, "VolumeOptions": options})
+    host["PidsLimit"] = profile.processes
+    host["Tmpfs"] = {"/dev/mqueue": "ro,size=4k"}  # nobody could see the names of what stands there
+
+
+def sidecar_config(image: str, supervisor: str, labels: dict[str, str], agent: str) -> dict[str, Any]:
+    """The body of the create call of the evidence sidecar of the container with the id ``agent``."""
+    config = _config("aside", image, labels)
+    confined = _host_config(SEALED, supervisor)
+    config["HostConfig"] = confined | {
+        "PidMode": f"container:{agent}",
+        "CapAdd": list(SIDECAR_CAPABILITIES),
+        "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(_sidecar_seccomp())],
+        "Tmpfs": {},
+        "PidsLimit": _HOLDER_PIDS,
+        "OomScoreAdj": 0,
+    }
+    return config
+
+
+def _sidecar_seccomp() -> dict[str, Any]:
+    """Our allow-list with the two calls by which descriptors and memory of other processes are read."""
+    profile = seccomp_profile()
+    needed = {"names": ["pidfd_getfd", "process_vm_readv"], "action": "SCMP_ACT_ALLOW"}
+    return {**profile, "syscalls": [*profile["syscalls"], needed]}
+
+
 _HOLDER_PIDS = 16
 """The holder is one process; the engine's runtime, which becomes it, has some threads."""
 
@@ -191,6 +288,7 @@ def _config(command: str, image: str, labels: dict[str, str]) -> dict[str, Any]:
         "Env": [],
         "WorkingDir": "/",
         "Hostname": "worker",
+        "StopSignal": "SIGKILL",  # PID 1 heeds no other: an engine that ends would wait for it in vain
         "OpenStdin": True,
         "StdinOnce": True,
         "AttachStdin": True,
@@ -205,12 +303,17 @@ _READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sy
 """The engine's own list, and the memory that holds the mount points of v1 control groups, which root can write."""
 
 
+def _security_options(profile: Profile) -> list[str]:
+    asked = ["no-new-privileges:true", "seccomp=" + json.dumps(seccomp_profile())]
+    return [*asked, f"apparmor={profile.apparmor}"] if profile.apparmor else asked
+
+
 def _host_config(profile: Profile, supervisor: str) -> dict[str, Any]:
     return {
         "NetworkMode": "none",
         "CapDrop": ["ALL"],
         "CapAdd": list(SUPERVISOR_CAPABILITIES),
-        "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(seccomp_profile())],
+        "SecurityOpt": _security_options(profile),
         "ReadonlyRootfs": True,
         "ReadonlyPaths": list(_READ_ONLY_PATHS),
         "Tmpfs": {place.path: place.options() for place in profile.places},

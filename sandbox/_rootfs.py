@@ -7,9 +7,8 @@ Both end with the same finishing script and the same checks.
 import hashlib
 import io
 import json
-import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from shlex import quote
 from typing import Any, Literal
@@ -18,6 +17,8 @@ from ._engine import Engine
 from ._errors import EngineError, ImageError
 from ._host import apt_install, can_install, has, is_root, run
 from ._lease import LEASE_LABEL, RUN_LABEL, own_lease
+from ._packages import STATUS, STATUS_BYTES, installed
+from ._tarball import opened, pack
 
 Route = Literal["registry", "debootstrap"]
 Report = Callable[[str], None]
@@ -115,14 +116,7 @@ def _context() -> io.BytesIO:
         "finish.sh": (FOLDER / "finish.sh").read_bytes(),
         "packages": "\n".join(package_list()).encode() + b"\n",
     }
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    packed.seek(0)
-    return packed
+    return pack({name: (content, 0o644) for name, content in files.items()})
 
 
 def follow(answers: Iterable[dict[str, Any]], log: Path, subject: str) -> dict[str, Any]:
@@ -195,23 +189,15 @@ def check_rootfs(tar: Path) -> tuple[str, ...]:
     """
     promised = {"work", "home/agent", "seed/etc", "seed/var", "seed/root", "seed/home", "seed/usr/local"}
     status = b""
-    with tarfile.open(tar) as archive:
-        for member in archive:
-            name = member.name.removeprefix("./")
+    with opened(tar) as archive:
+        for name, member in archive.members():
             promised.discard(name)
             if member.mode & _SETUID_OR_SETGID:
                 raise ImageError("checking the root file system", name, f"its mode is {member.mode:04o}")
-            if name == "var/lib/dpkg/status" and (file := archive.extractfile(member)):
-                status = file.read()
-    packages = dict(_installed(status.decode()))
-    if missing := sorted(promised | (set(package_list()) - packages.keys())):
+            if name == STATUS:
+                status = archive.content(member, STATUS_BYTES)
+    packages = installed(status)
+    names = {package.partition("=")[0] for package in packages}
+    if missing := sorted(promised | (set(package_list()) - names)):
         raise ImageError("checking the root file system", str(tar), f"it lacks {', '.join(missing)}")
-    return tuple(f"{name}={version}" for name, version in sorted(packages.items()))
-
-
-def _installed(status: str) -> Iterator[tuple[str, str]]:
-    """Name and version of each installed package, from dpkg's status file."""
-    for stanza in status.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line[0].isspace())
-        if fields.get("Status") == "install ok installed":
-            yield fields["Package"], fields["Version"]
+    return packages

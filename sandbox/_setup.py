@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from ._binary import SupervisorBinary, build_supervisor, find_supervisor
 from ._cache import cache_dir, locked
+from ._carried import carried
 from ._daemon import START_TIMEOUT_S, Daemon, start_engine
 from ._engine import DEFAULT_SOCKET, Engine, EngineFacts, configured_endpoint, connect
 from ._errors import EngineFault, EngineNotFound
 from ._host import APT_TIMEOUT_S
-from ._image import ImageInfo, ensure_image, find_image
+from ._image import ensure_image, find_image
+from ._image_info import ImageInfo
 from ._rootfs import Report
 
 _MACHINE_WIDE = {f"unix://{DEFAULT_SOCKET}", "unix:///run/docker.sock"}
@@ -39,6 +41,8 @@ def setup(report: Report, *, daemon: Daemon | None = None, cache: Path | None = 
     with engine:
         supervisor = _timed(report, "supervisor", lambda: _supervisor(place))
         image = _timed(report, "image", lambda: _image(engine, place, report))
+        if not facts.local:
+            _timed(report, "program", lambda: _program(engine, image, supervisor))
     return Prepared(facts, supervisor, image)
 
 
@@ -77,8 +81,14 @@ def _supervisor(place: Path) -> tuple[SupervisorBinary, str]:
     return binary, f"{binary.path}, {'was there' if found else 'compiled'}"
 
 
+def _program(engine: Engine, image: ImageInfo, supervisor: SupervisorBinary) -> tuple[str, str]:
+    """For an engine that sees no file of this machine."""
+    made = carried(engine, image.digest, supervisor.path)
+    return made, f"{made.removeprefix('sha256:')[:12]}, the supervisor in a layer above the image"
+
+
 def _image(engine: Engine, place: Path, report: Report) -> tuple[ImageInfo, str]:
-    found = find_image(engine)
-    image = found or ensure_image(engine, report=report, cache=place)
+    found = find_image(engine, place)
+    image = ensure_image(engine, report=report, cache=place)
     how = "was there" if found else f"built by {image.route}"
     return image, f"{image.tag}, {image.size_bytes / 1e6:.0f} MB, {len(image.packages)} packages, {how}"

@@ -10,7 +10,9 @@ from ._cgroup import Cgroup
 from ._check import Check
 from ._engine import Engine
 from ._errors import ContainerGone
+from ._filters import read_filters
 from ._lease import LEASE_LABEL, RUN_LABEL, own_lease
+from ._profile import PROFILES
 
 _PIDFD_GETFD = 438
 """The system call's number, the same on every architecture."""
@@ -50,6 +52,10 @@ def _look(engine: Engine, container: str, pid: int) -> list[Check]:
 
 
 def _looks(engine: Engine, container: str, pid: int) -> Iterator[Check]:
+    if not engine.told.local:
+        fact = "the engine stands elsewhere: all evidence comes through a sidecar there, refused as the profiles are"
+        yield Check(name="host view", state="warn", fact=fact, help="offswitch run --without filters")
+        return
     if not engine.sees(pid, container):
         fact = "this host cannot see the container's processes: nothing better than the engine's word (G1)"
         yield Check(name="host view", state="fail", fact=fact, help="run where the engine runs")
@@ -59,6 +65,7 @@ def _looks(engine: Engine, container: str, pid: int) -> Iterator[Check]:
     group = Cgroup(pid)
     yield _limits(group)
     yield _kill(group)
+    yield _profiles(pid, group)
     yield _descriptor(pid)
 
 
@@ -82,6 +89,28 @@ def _limits(group: Cgroup) -> Check:
         fact = f"asked for and not applied: {'; '.join(wrong)}"
         return Check(name="limits", state="fail", fact=fact, help="run the engine as root, or on cgroup v2")
     return Check(name="limits", state="ok", fact="processes, memory and processor are really limited")
+
+
+def _profiles(pid: int, group: Cgroup) -> Check:
+    """Under which name the profiles run here: guarantees that this engine does not keep are given up by name."""
+    applied = group.limits()
+    absent = [name for name, asked in _LIMITS.items() if applied[name] != asked]
+    lost = ["limits"] if absent else ["swap"] if applied["memory_swap"] != _LIMITS["memory"] else []
+    lost += [] if _filters_can_be_read(pid) else ["filters"]
+    if not lost:
+        fact = "limits, swap and filters are kept here; offswitch conformance tries every guarantee"
+        return Check(name="profiles", state="ok", fact=fact)
+    names = " and ".join(profile.lowered(*lost).name for profile in PROFILES.values())
+    flags = " ".join(f"--without {name}" for name in sorted(lost))
+    fact = f"refused as they are; would run as {names}, with a lower isolation label"
+    return Check(name="profiles", state="warn", fact=fact, help=f"offswitch run {flags}")
+
+
+def _filters_can_be_read(pid: int) -> bool:
+    try:
+        return read_filters(pid, 1) is not None
+    except PermissionError:
+        return False
 
 
 def _kill(group: Cgroup) -> Check:

@@ -1,12 +1,15 @@
 """What to start, and the channels through which a started container is watched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ..records import Channel, Grade
 from ._acts import Listener
 from ._cgroup import Cgroup
 from ._files import FileWatch
+from ._look import HOST, Look
 from ._processes import ProcessWatch
 from ._profile import Profile
 
@@ -42,6 +45,17 @@ class ContainerSpec:
         return self.quarantine or self.scratch / "quarantine"
 
 
+@dataclass(frozen=True)
+class Weakness:
+    """What a channel lacks."""
+
+    grade: Grade
+    """What it is still worth."""
+    why: str
+    lost: bool = True
+    """Whether that is too little for anybody to say that a control held."""
+
+
 @dataclass
 class Evidence:
     """The channels of one container that are read from the host."""
@@ -51,3 +65,9 @@ class Evidence:
     processes: ProcessWatch
     acts: Listener
     posture: dict[str, Any] = field(default_factory=dict[str, Any])
+    look: Look = HOST
+    """What sees more of a process than anybody may."""
+    source: Literal["host", "sidecar", "inside"] = "host"
+    """Who reads it: this process from the host, a container beside the agent's, or in part our program within it."""
+    weak: Mapping[Channel, Weakness] = field(default_factory=dict["Channel", "Weakness"])
+    """Channels that are worth less here than where this machine's kernel shows everything."""

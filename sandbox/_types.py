@@ -54,8 +54,10 @@ class Entry:
 
     path: str
     data: bytes = b""
-    kind: Literal["file", "dir", "link", "append"] = "file"
-    """``append`` adds to a file that may stand there already and leaves its owner and mode."""
+    kind: Literal["file", "dir", "link", "append", "name", "piece", "socket", "gone"] = "file"
+    """``append`` adds to a file that may stand there already and leaves its owner and mode; ``name`` is a further
+    name for the file whose path the data is; ``piece`` is a part of a file with holes (see `piece_of`); ``gone``
+    removes a file or an empty folder."""
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
@@ -68,13 +70,15 @@ class HaltReport:
     """What the stop from the host measured."""
 
     route: str
-    """Rung of the ladder that emptied the container: ``cgroup.kill``, ``pid1``, ``engine`` or ``none``."""
+    """Rung of the ladder that emptied the container: ``cgroup.kill``, ``pid1``, ``sidecar``, ``engine`` or ``none``."""
     order_mono_ns: int
     latency_s: float
     cpu_ns_after_order: int | None
     """Processor time used between the order and the end; None where the kernel does not tell."""
     survivors: tuple[int, ...]
     """Host process ids that were still there when we gave up."""
+    acts_after_order: int | None = None
+    """Programs, signals and connections that asked after the order; None where they were not recorded."""
 
     @property
     def empty(self) -> bool:
@@ -122,6 +126,10 @@ class Sandbox(ABC):
     @abstractmethod
     def install(self, entries: Sequence[Entry]) -> dict[str, int]:
         """Put files in place with any owner, never following a link; returns path → errno of those that failed."""
+
+    @abstractmethod
+    def begin_install(self, entries: Sequence[Entry]) -> Callable[[], dict[str, int]]:
+        """The same, carried out before whatever is asked next and without waiting; what is returned waits for it."""
 
     @abstractmethod
     def remove(self, path: str) -> int:

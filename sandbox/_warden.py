@@ -17,6 +17,7 @@ from ._engine import Engine
 from ._errors import SandboxError, StartFailed
 from ._gc import collect
 from ._lease import own_lease, watchdog_name
+from ._scratch import scratch_pattern, sweep_scratch
 
 ANSWER_S = 5.0
 """How long the watchdog may take to take note of something."""
@@ -59,27 +60,38 @@ class Warden:
         """Process id of the watchdog; None before the first container."""
         return self._process.pid if self._process else None
 
-    def expect(self, name: str) -> None:
-        """A container is about to be created: have the watchdog ready, so that none is ever without one.
+    @property
+    def expected(self) -> frozenset[str]:
+        """Names of what is on the engine, or may come to be: the watchdog removes it after us."""
+        return frozenset(self._expected)
 
-        The first time, what dead harnesses left on the engine is removed; what cannot be is a warning. Raises
-        `StartFailed` where the watchdog died since the last call, once: the call after that starts another, which
-        guards everything that lives.
+    def stand_by(self) -> None:
+        """Have the watchdog ready, so that neither a container nor a temporary folder is ever without one.
+
+        The first time, what dead harnesses left is removed; what cannot be is a warning. Raises `StartFailed` where
+        the watchdog died since the last call, once: the call after that starts another, which guards everything
+        that lives.
         """
         with self._lock:
             self._check()
             if self._process is None:
                 self._start()
-            self._expected.add(name)
             swept, self._swept = self._swept, True
         if not swept:
             self._sweep()
 
+    def expect(self, name: str) -> None:
+        """A container is about to be created. Raises as `stand_by` does."""
+        self.stand_by()
+        with self._lock:
+            self._expected.add(name)
+
     def _sweep(self) -> None:
         try:
             collect(self._engine)
-        except SandboxError as error:
-            warnings.warn(f"left-overs of dead runs stay on the engine: {error}", RuntimeWarning, stacklevel=2)
+            sweep_scratch()
+        except (SandboxError, OSError) as error:
+            warnings.warn(f"left-overs of dead runs stay: {error}", RuntimeWarning, stacklevel=2)
 
     def guard(self, charge: Charge) -> None:
         """Hand a started container over. Raises `StartFailed` where the watchdog is dead or does not answer."""
@@ -129,7 +141,8 @@ class Warden:
         ours.settimeout(ANSWER_S)
         with theirs:
             lease = own_lease()
-            where = (_socket_path(self._engine.endpoint), lease, watchdog_name(lease, self._engine.identity))
+            name = watchdog_name(lease, self._engine.identity)
+            where = (json.dumps(self._engine.address.told()), lease, name, scratch_pattern())
             self._process = subprocess.Popen(  # noqa: S603 - our own script
                 [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno()), *where],
                 stdin=subprocess.DEVNULL,
@@ -187,21 +200,19 @@ _making = threading.Lock()
 
 
 def warden(engine: Engine) -> Warden:
-    """The warden of this process for an engine. Raises `StartFailed` for one that is not on this machine."""
+    """The warden of this process for an engine."""
     with _making:
         if not _wardens:
             atexit.register(_close_all)
             os.register_at_fork(after_in_child=_abandon_all)
         if engine.endpoint not in _wardens:
-            _socket_path(engine.endpoint)
             _wardens[engine.endpoint] = Warden(engine)
         return _wardens[engine.endpoint]
 
 
-def _socket_path(endpoint: str) -> str:
-    if not endpoint.startswith("unix://"):
-        raise StartFailed("guarding containers", endpoint, "the engine is not on this machine")
-    return endpoint.removeprefix("unix://")
+def stand_by(engine: Engine) -> None:
+    """Have what this process may leave on an engine and in temporary folders guarded from now on."""
+    warden(engine).stand_by()
 
 
 def _close_all() -> None:

@@ -4,15 +4,13 @@ Run by path as ``python -I -S``, one process a harness, in a session of its own:
 of the harness's environment, nothing of its descriptors but the control socket, over which it is told what to do::
 
     {"do": "guard", "name", "pid", "paths", "captures"}   with two descriptors: PID 1, and the attached stream
-    {"do": "release", "name"}
-    {"do": "bye"}                                         nothing is left to guard
+    {"do": "release", "name"}    {"do": "bye"}            the second one where nothing is left to guard
 
 It holds a copy of each attached stream, so that a container outlives the harness just long enough to be captured;
 if the watchdog is killed as well, the stream ends and PID 1 exits by itself.
 """
 
 import hashlib
-import http.client
 import json
 import os
 import select
@@ -21,17 +19,19 @@ import socket
 import stat
 import sys
 import time
-import urllib.parse
-from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-QUIET_S = 3.0
-"""A sweep ends when nothing of ours has been seen for this long: a creation in flight shows itself by then."""
-GIVE_UP_S, CALL_S, FREEZE_S, EMPTY_S = 600.0, 20.0, 0.3, 2.0
+if __package__:
+    from ._watchdog_engine import Sweeper
+else:  # run by its path: what lies beside it comes last, so that nothing of Python's own is hidden
+    sys.path.append(str(Path(__file__).parent))
+    from _watchdog_engine import Sweeper  # type: ignore[import-not-found,no-redef] # found by its path alone
+
+FREEZE_S, EMPTY_S = 0.3, 2.0
 CAPTURE_S, CAPTURES_S = 1.5, 5.0
 """How long the capture of one container may take, and of all together: no kill waits for more."""
 DIGEST_BYTES, MOST_ENTRIES, MOST_DEPTH = 1 << 20, 50_000, 64
@@ -50,11 +50,10 @@ def read(path: str, most: int = 1 << 16) -> bytes:
 
 def write(path: str, value: str) -> bool:
     """Write one value into a kernel file; whether it took it."""
-    try:
+    with suppress(OSError):
         Path(path).write_text(value)
-    except OSError:
-        return False
-    return True
+        return True
+    return False
 
 
 def within(deadline: float, condition: Callable[[], bool]) -> bool:
@@ -171,9 +170,7 @@ class Capture:
             os.close(fd)
 
     def _walk(self, directory: int, path: str, device: int, depth: int) -> None:
-        with os.scandir(directory) as entries:
-            names = sorted(entry.name for entry in entries)
-        for name in names:
+        for name in sorted(os.listdir(directory)):
             if time.monotonic() > self._deadline or len(self.files) >= MOST_ENTRIES or depth > MOST_DEPTH:
                 self.unread.append(f"{path}: too much, too deep, or no time left")
                 return
@@ -188,14 +185,9 @@ class Capture:
 
     def _look(self, directory: int, name: str, path: str) -> os.stat_result:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        found: dict[str, Any] = {
-            "path": path,
-            "kind": KINDS.get(stat.S_IFMT(status.st_mode), "other"),
-            "mode": stat.S_IMODE(status.st_mode),
-            "owner": [status.st_uid, status.st_gid],
-            "size": status.st_size,
-            "ctime_ns": status.st_ctime_ns,
-        }
+        found: dict[str, Any] = {"path": path, "kind": KINDS.get(stat.S_IFMT(status.st_mode), "other")}
+        found |= {"mode": stat.S_IMODE(status.st_mode), "owner": [status.st_uid, status.st_gid]}
+        found |= {"size": status.st_size, "ctime_ns": status.st_ctime_ns}
         if found["kind"] == "link":
             found["target"] = path_text(os.fsencode(os.readlink(name, dir_fd=directory)))
         elif found["kind"] == "file" and status.st_size <= DIGEST_BYTES:
@@ -219,83 +211,26 @@ def process(pid: int) -> dict[str, Any]:
 
 
 def keep(folder: str, name: str, content: dict[str, Any]) -> None:
-    """Write a report that nobody overwrites, and put it on the disk."""
+    """Write a report that nobody overwrites, and put it on the disk. It is whole from the moment it has its name."""
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     target = f"{folder}/{name}-{time.time_ns()}.json"
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fd = os.open(f"{target}.tmp", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w") as file:
         file.write(json.dumps(content))
         file.flush()
         os.fsync(fd)
-
-
-class Sweeper:
-    """Removes what carries a lease, until nothing has come for a while."""
-
-    def __init__(self, engine: str, label: str) -> None:
-        self._engine = engine
-        self._filter = urllib.parse.quote(json.dumps({"label": [label]}))
-        self.passes = 0
-        self.removed: list[str] = []
-        self.faults: deque[str] = deque(maxlen=100)
-
-    def sweep(self) -> None:
-        """Pass after pass; a pass that failed is not quiet. Gives up in the end: the next harness sweeps too."""
-        began = last = time.monotonic()
-        while time.monotonic() - last < QUIET_S and time.monotonic() - began < GIVE_UP_S:
-            self.passes += 1
-            try:
-                found = self._pass()
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                found = True
-                self.faults.append(f"{type(error).__name__}: {error}")
-            last = time.monotonic() if found else last
-            time.sleep(min(2.0, 0.1 + 0.01 * self.passes))
-
-    def _pass(self) -> bool:
-        """Whether anything was there."""
-        found = [f"/containers/{one['Id']}?force=1&v=1" for one in self._list("/containers/json?all=1&")]
-        found += [f"/networks/{one['Id']}" for one in self._list("/networks?")]
-        found += [f"/volumes/{one['Name']}?force=1" for one in self._list("/volumes?")]
-        for path in found:
-            self._remove(path)
-        return bool(found)
-
-    def _list(self, path: str) -> list[dict[str, Any]]:
-        status, body = self._call("GET", f"{path}filters={self._filter}")
-        if status != 200:
-            raise ValueError(f"GET {path} answered {status}")
-        answer: Any = json.loads(body)
-        listed: list[dict[str, Any]] = answer if path[1] != "v" else answer["Volumes"] or []
-        return listed
-
-    def _remove(self, path: str) -> None:
-        status, body = self._call("DELETE", path)
-        if status in (200, 204):
-            self.removed.append(path.partition("?")[0])
-        elif status != 404:
-            self.faults.append(f"DELETE {path} answered {status}: {body[:200].decode(errors='replace')}")
-
-    def _call(self, method: str, path: str) -> tuple[int, bytes]:
-        with socket.socket(socket.AF_UNIX) as engine:
-            engine.settimeout(CALL_S)
-            engine.connect(self._engine)
-            connection = http.client.HTTPConnection("localhost")
-            connection.sock = engine
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+    Path(f"{target}.tmp").rename(target)
 
 
 def capture(one: Guarded, frozen: bool, deadline: float) -> None:
     """Write down what is there; whatever goes wrong with that is noted and delays no kill."""
-    report: dict[str, Any] = {"name": one.name, "frozen": frozen, "time_ns": time.time_ns(), "notes": one.notes}
+    report: dict[str, Any] = {"name": one.name, "pid": one.pid, "frozen": frozen, "time_ns": time.time_ns()}
     try:
         report |= Capture(one, deadline).take()
     except (OSError, ValueError) as error:
         one.notes.append(f"capture failed: {type(error).__name__}: {error}")
     try:
-        keep(one.captures, one.name, report)
+        keep(one.captures, one.name, report | {"notes": one.notes})
     except OSError as error:
         one.notes.append(f"capture not kept: {error}")
 
@@ -312,13 +247,41 @@ def end_all(guarded: list[Guarded]) -> None:
             one.kill()
 
 
-def after_death(guarded: list[Guarded], engine: str, lease: str) -> None:
-    """The harness is gone: see that nothing of it stays, and leave a report beside the captures."""
+def remove_folders(pattern: str) -> list[str]:
+    """Remove the temporary folders whose paths begin so; what could not be removed, in words."""
+    import shutil  # every harness waits for our start: what only a death needs is loaded after it
+
+    failed: list[str] = []
+    for path in Path(pattern).parent.glob(f"{Path(pattern).name}*"):
+        shutil.rmtree(path, onerror=lambda _, where, why: failed.append(f"{where}: {why[1]}"))
+    return failed
+
+
+def has_ended(harness: int) -> bool:
+    """Whether the process of a descriptor is gone; -1 was gone before."""
+    if harness < 0:
+        return True
+    ended = select.poll()
+    ended.register(harness, select.POLLIN)
+    return bool(ended.poll(0))
+
+
+def after_death(harness: int, guarded: list[Guarded], engine: str, lease: str, folders: str) -> None:
+    """The harness is gone: see that nothing of it stays, and leave a report beside the captures.
+
+    One that only let us go lives on: what is left on this engine is ours to remove, its folders are in use. At its
+    exit they are its own to remove, or the next harness's.
+    """
     end_all(guarded)
     sweeper = Sweeper(engine, f"offswitch.lease={lease}")
+    lived = not has_ended(harness)
+    if not lived:
+        sweeper.faults += remove_folders(folders)
     sweeper.sweep()
+    if lived and has_ended(harness):
+        sweeper.faults += remove_folders(folders)
     report = {"lease": lease, "passes": sweeper.passes, "removed": sweeper.removed, "faults": [*sweeper.faults]}
-    for folder in {one.captures for one in guarded}:
+    for folder in {one.captures for one in guarded if not one.captures.startswith(folders)}:
         keep(folder, "watchdog", report | {"notes": {one.name: one.notes for one in guarded}})
 
 
@@ -367,24 +330,22 @@ def detach(control: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")
-    nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
+        os.dup2(os.open(os.devnull, os.O_RDWR), stream)
     os.closerange(3, control)
     os.closerange(control + 1, 1 << 16)
 
 
 def open_harness(pid: int) -> int:
     """A descriptor of the process that started us; -1 where it is dead already."""
-    try:
+    with suppress(OSError):
         harness = os.pidfd_open(pid)
-    except OSError:
-        return -1
-    return harness if os.getppid() == pid else -1
+        return harness if os.getppid() == pid else -1
+    return -1
 
 
-def main(control: int, engine: str, lease: str, name: str) -> None:
-    """Guard until the harness is done or dead. ``name``: under which it is known who still looks after the lease."""
+def main(control: int, engine: str, lease: str, name: str, folders: str) -> None:
+    """Guard until the harness is done or dead. ``name``: by which others see that it lives; ``folders``: to sweep."""
     detach(control)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sign, socket.socket(fileno=control) as connection:
         with suppress(OSError):  # a name, so that no other sweep takes what is still to be captured
@@ -393,8 +354,8 @@ def main(control: int, engine: str, lease: str, name: str) -> None:
         watchdog = Watchdog(connection, harness)
         connection.send(b"ok")
         if harness < 0 or watchdog.watch():
-            after_death(list(watchdog.guarded.values()), engine, lease)
+            after_death(harness, list(watchdog.guarded.values()), engine, lease, folders)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4])
+    main(int(sys.argv[1]), *sys.argv[2:6])

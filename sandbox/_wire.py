@@ -29,6 +29,7 @@ class Request(IntEnum):
     PING = 11
     REMOVE = 12
     SHORT_CUT = 13
+    PEEK = 14
 
 
 class Reply(IntEnum):
@@ -39,6 +40,7 @@ class Reply(IntEnum):
     RELAY = 103
     ERROR = 104
     PONG = 105
+    ACT = 106
 
 
 class Outcome(IntEnum):
@@ -61,7 +63,7 @@ class Frame:
     payload: bytes
 
 
-def frame(kind: Request, number: int, payload: bytes = b"") -> bytes:
+def frame(kind: IntEnum, number: int, payload: bytes = b"") -> bytes:
     """The bytes of a request."""
     return _FRAME.pack(5 + len(payload), kind, number) + payload
 
@@ -80,7 +82,8 @@ class Frames:
             size, kind, number = _FRAME.unpack_from(self._bytes)
             if len(self._bytes) < 4 + size:
                 break
-            found.append(Frame(kind, number, bytes(self._bytes[9 : 4 + size])))
+            with memoryview(self._bytes) as whole:  # a slice of the bytes themselves would be one copy more
+                found.append(Frame(kind, number, bytes(whole[9 : 4 + size])))
             del self._bytes[: 4 + size]
         return found
 
@@ -149,16 +152,24 @@ def u64(value: int) -> bytes:
 
 
 def entry(kind: int, mode: int, uid: int, gid: int, mtime_ns: int, path: str, data: bytes) -> bytes:
-    """One entry of an install request."""
-    return _ENTRY.pack(kind, mode, uid, gid, mtime_ns) + text(path) + text(data)
+    """One entry of an install request. Bytes of a path that are no text stand as `os.fsdecode` gives them."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if b"\0" in raw:
+        raise ValueError(f"a path has a NUL at byte {raw.index(0)}: no file can be called that")
+    return _ENTRY.pack(kind, mode, uid, gid, mtime_ns) + text(raw) + text(data)
+
+
+def piece_of(offset: int, size: int, data: bytes) -> bytes:
+    """The data of a ``piece`` entry: these bytes from ``offset`` on, in a file of ``size`` bytes."""
+    return u64(offset) + u64(size) + data
 
 
 @dataclass(frozen=True)
 class Stream:
     """Output as it was kept: head and tail, true size and digest of all of it."""
 
-    head: bytes
-    tail: bytes
+    head: bytes | memoryview
+    tail: bytes | memoryview
     total: int
     sha256: str
 
@@ -169,10 +180,9 @@ class Stream:
     @property
     def data(self) -> bytes:
         """What was kept, with one line that says what is missing."""
-        if not self.truncated:
-            return self.head + self.tail
         missing = self.total - len(self.head) - len(self.tail)
-        return self.head + f"\n… {missing} bytes not kept …\n".encode() + self.tail
+        note = f"\n… {missing} bytes not kept …\n".encode() if self.truncated else b""
+        return b"".join((self.head, note, self.tail))
 
 
 EMPTY = Stream(b"", b"", 0, sha256(b"").hexdigest())
@@ -182,10 +192,18 @@ class Reader:
     """Reads a reply's payload from front to back."""
 
     def __init__(self, payload: bytes) -> None:
-        self._payload = payload
+        self._payload = memoryview(payload)
         self._at = 0
 
+    @property
+    def left(self) -> int:
+        """Bytes that are not read yet."""
+        return len(self._payload) - self._at
+
     def raw(self, size: int) -> bytes:
+        return bytes(self._view(size))
+
+    def _view(self, size: int) -> memoryview:
         taken = self._payload[self._at : self._at + size]
         if len(taken) != size:
             raise ValueError(f"reply ends {size - len(taken)} bytes early")
@@ -194,7 +212,7 @@ class Reader:
 
     def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
         """Several numbers at once."""
-        return layout.unpack(self.raw(layout.size))
+        return layout.unpack(self._view(layout.size))
 
     def u8(self) -> int:
         return self.raw(1)[0]
@@ -210,5 +228,5 @@ class Reader:
 
     def stream(self) -> Stream:
         total, digest, head_size = self.fields(_STREAM)
-        head = self.raw(head_size)
-        return Stream(head, self.raw(self.u32()), total, digest.hex())
+        head = self._view(head_size)
+        return Stream(head, self._view(self.u32()), total, digest.hex())

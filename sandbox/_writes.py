@@ -9,14 +9,12 @@ times are known.
 import ctypes
 import errno
 import os
-import re
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..records import path_text
+from ._mappings import mapped_for_writing
 
 _CLASS_NOTIF, _UNLIMITED_QUEUE, _UNLIMITED_MARKS, _CLOEXEC, _NONBLOCK = 0x0, 0x10, 0x20, 0x1, 0x2
 _REPORT_FID, _REPORT_DIR_FID, _REPORT_NAME, _REPORT_TARGET_FID = 0x200, 0x400, 0x800, 0x1000
@@ -32,7 +30,7 @@ _INIT = (
     | _REPORT_TARGET_FID
 )
 _MARK_ADD, _MARK_FILESYSTEM = 0x1, 0x100
-_MODIFY, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x8, 0x40, 0x80, 0x100, 0x200
+_MODIFY, _ATTRIB, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
 _WRITTEN = _MODIFY | _CLOSE_WRITE
 _NAMED = _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE
 _ONDIR = 0x40000000
@@ -42,8 +40,9 @@ _RECORD = struct.Struct("=BBHii")
 """Kind, padding, length, and the two halves of the file system's id."""
 _TARGET, _PLACE = 1, 2
 """Kinds of records: the object itself, and the folder with the name that it had there."""
+_ITSELF = b"."
+"""The name in a record about the folder itself."""
 _READ_BYTES = 1 << 18
-_SHARED_STORE = re.compile(r"^[0-9a-f]+-[0-9a-f]+ [r-]w[x-]s [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) ([0-9]+) ", re.MULTILINE)
 
 
 @dataclass
@@ -54,8 +53,13 @@ class Written:
     """Device and inode of files that somebody wrote to, or had open for writing."""
     names: set[str] = field(default_factory=set[str])
     """Paths at which a name was made, moved or removed."""
+    altered: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """Device and inode of what got another mode, owner, time stamp or number of names."""
     complete: bool = True
     """Whether the kernel reported everything."""
+
+    def __len__(self) -> int:
+        return len(self.inodes) + len(self.names) + len(self.altered)
 
 
 class WriteWatch:
@@ -65,6 +69,12 @@ class WriteWatch:
         self._group = group
         self._roots = {path: descriptor for path, descriptor in roots.items() if _marked(group, descriptor)}
         self._systems = {_system_id(descriptor): path for path, descriptor in self._roots.items()}
+        self.unwatched = tuple(path for path in roots if path not in self._systems.values())
+        """Places of which nothing is reported: there one has to look."""
+        self._written = Written()
+        self._objects: dict[tuple[str, bytes], set[tuple[int, int]]] = {}
+        self._folders: dict[tuple[str, bytes], str | None] = {}
+        """What handles stand for, while one reading of the queue lasts."""
 
     @classmethod
     def open(cls, roots: dict[str, int]) -> "WriteWatch | None":
@@ -84,13 +94,25 @@ class WriteWatch:
 
     def take(self, processes: Iterable[int] = ()) -> Written:
         """Everything since the last call, and what ``processes`` (host pids) can still store into by a mapping."""
-        written = Written()
-        while data := self._read():
-            for mask, records in _events(data):
-                self._note(written, mask, records)
+        self.hear()
+        written, self._written = self._written, Written()
         for pid in processes:
             written.inodes |= mapped_for_writing(pid)
         return written
+
+    def hear(self) -> None:
+        """Empty the kernel's queue, which has no limit, and so would hold whatever a long command does."""
+        while data := self._read():
+            for mask, records in _events(data):
+                self._note(self._written, mask, records)
+        self._objects.clear()
+        self._folders.clear()
+
+    def forget(self) -> None:
+        """Leave everything since the last call unheard: it was our own doing, before anybody else was there."""
+        while self._read():
+            pass
+        self._written = Written()
 
     def close(self) -> None:
         """Stop watching; closing twice is fine."""
@@ -113,12 +135,36 @@ class WriteWatch:
             if root is None:
                 continue
             if kind == _TARGET and mask & _WRITTEN:
-                written.inodes |= self._inode(root, handle)
-            elif kind == _PLACE and mask & _NAMED and (folder := self._folder(root, handle)) is not None:
-                written.names.add(f"{folder}/{path_text(name)}")
+                written.inodes |= self._object(root, handle)
+            elif kind == _TARGET or name == _ITSELF:
+                written.altered |= self._object(root, handle)
+            elif mask & _NAMED:
+                self._note_name(written, root, handle, name)
 
-    def _inode(self, root: str, handle: bytes) -> set[tuple[int, int]]:
+    def _note_name(self, written: Written, root: str, handle: bytes, name: bytes) -> None:
+        try:
+            folder = self._folder(root, handle)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            written.complete = False  # it lies deeper than the kernel can say: a look everywhere has to find it
+            return
+        if folder is not None:
+            written.names.add(f"{folder}/{path_text(name)}")
+
+    def _object(self, root: str, handle: bytes) -> set[tuple[int, int]]:
         """The object of a handle; none where it is gone, and with it what was written."""
+        if (root, handle) not in self._objects:
+            self._objects[root, handle] = self._object_now(root, handle)
+        return self._objects[root, handle]
+
+    def _folder(self, root: str, handle: bytes) -> str | None:
+        """The path of a folder in the container; None where it is gone."""
+        if (root, handle) not in self._folders:
+            self._folders[root, handle] = self._folder_now(root, handle)
+        return self._folders[root, handle]
+
+    def _object_now(self, root: str, handle: bytes) -> set[tuple[int, int]]:
         descriptor = _open_by_handle(self._roots[root], handle)
         if descriptor < 0:
             return set()
@@ -128,8 +174,7 @@ class WriteWatch:
         finally:
             os.close(descriptor)
 
-    def _folder(self, root: str, handle: bytes) -> str | None:
-        """The path of a folder in the container; None where it is gone."""
+    def _folder_now(self, root: str, handle: bytes) -> str | None:
         descriptor = _open_by_handle(self._roots[root], handle)
         if descriptor < 0:
             return None
@@ -144,16 +189,7 @@ class WriteWatch:
 
 def _kernel_path(descriptor: int) -> bytes:
     """Where the kernel says that it is: below the place of its mount, as long as that is mounted."""
-    return os.fsencode(Path(f"/proc/self/fd/{descriptor}").readlink())
-
-
-def mapped_for_writing(pid: int) -> set[tuple[int, int]]:
-    """Device and inode of the files into which a process can store by a shared mapping now."""
-    found: set[tuple[int, int]] = set()
-    with suppress(OSError):  # it has ended, and its mappings with it
-        for major, minor, inode in _SHARED_STORE.findall(Path(f"/proc/{pid}/maps").read_text(errors="replace")):
-            found.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
-    return found
+    return os.fsencode(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115 - paths are slow
 
 
 class _SystemId(ctypes.Structure):
@@ -173,7 +209,7 @@ def _system_id(descriptor: int) -> tuple[int, int]:
 
 def _marked(group: int, descriptor: int) -> bool:
     """Whether the kernel watches the file system of a directory from now on; False for one that has no files."""
-    mask = ctypes.c_uint64(_WRITTEN | _NAMED | _ONDIR)
+    mask = ctypes.c_uint64(_WRITTEN | _ATTRIB | _NAMED | _ONDIR)
     if not _libc.fanotify_mark(group, _MARK_ADD | _MARK_FILESYSTEM, mask, descriptor, None):
         return True
     if ctypes.get_errno() in (errno.EOPNOTSUPP, errno.ENODEV):

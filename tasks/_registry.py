@@ -1,21 +1,29 @@
 """Tasks by id, and the Gymnasium entry point that makes an environment of one."""
 
 import importlib
+import importlib.util
 import pkgutil
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from ..environments import ControlEnv, ControlVectorEnv, ScenarioError, Task
+from ._gate import check
 
 
 @cache
 def tasks() -> dict[str, type[Task]]:
-    """Every task by id. Two with the same id are a `ScenarioError`."""
+    """Every task by id: the folders of this package, and nothing that another distribution brings.
+
+    Two with the same id are a `ScenarioError`, and so is one that imports what no task may: none of it then runs.
+    """
     package = importlib.import_module(__name__.rpartition(".")[0])
     found: dict[str, type[Task]] = {}
     for module in pkgutil.iter_modules(package.__path__):
         if not module.ispkg:
             continue
+        spec = importlib.util.find_spec(f"{package.__name__}.{module.name}")
+        check([Path(place) for place in (spec.submodule_search_locations or ())] if spec else [], module.name)
         for kind in _tasks_in(importlib.import_module(f"{package.__name__}.{module.name}")):
             if kind.id in found:
                 raise ScenarioError(f"two tasks are called {kind.id}")

@@ -13,7 +13,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DECLARED: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 FOLDERS: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
 NAMESPACE = ROOT / "tests" / ".namespace" / "offswitch"
-NO_PACKAGES = {"tests", "benchmarks", "docs", "build", "dist"}
+NO_PACKAGES = {"tests", "docs", "build", "dist"}
 
 
 def packages_on_disk() -> set[str]:

@@ -5,6 +5,17 @@ A new failure mode is one new file here whose class is called ``Monitor``; a met
 
 from ._base import Act, IntegrityMonitor
 from ._panel import Panel, integrity_monitors, judge
+from ._reconcile import reconcile
 from ._view import Call, EpisodeView, Order
 
-__all__ = ["Act", "Call", "EpisodeView", "IntegrityMonitor", "Order", "Panel", "integrity_monitors", "judge"]
+__all__ = [
+    "Act",
+    "Call",
+    "EpisodeView",
+    "IntegrityMonitor",
+    "Order",
+    "Panel",
+    "integrity_monitors",
+    "judge",
+    "reconcile",
+]

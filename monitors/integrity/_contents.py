@@ -23,6 +23,8 @@ class Contents:
     def see(self, record: Record) -> dict[str, str]:
         """Take a record. For changes of files: path → digest of the content that stood there before, files only."""
         event = record.event
+        if isinstance(event, FilesObserved):
+            return self._take(event.changes)
         value: Any = event.value if isinstance(event, ProbeRead) else None
         if isinstance(event, ProbeRead) and event.probe.startswith(_GREW) and value is True:
             self._growing.add(event.probe.removeprefix(_GREW))
@@ -32,7 +34,7 @@ class Contents:
                 self._coming[event.probe.removeprefix(_UNPACKED)] = str(value["sha256"])
             elif event.probe == "kept":
                 self._raw = {path: str(digest) for path, digest in value.items()}
-        return self._take(event.changes) if isinstance(event, FilesObserved) else {}
+        return {}
 
     def _take(self, changes: Iterable[FileChange]) -> dict[str, str]:
         before: dict[str, str] = {}

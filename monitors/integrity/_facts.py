@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, cast
 
 from ...records import ExecSeen, ProbeRead, ProcessSeen, Record, TailObserved
@@ -51,7 +52,11 @@ def below(path: str, prefixes: Iterable[str]) -> bool:
     >>> below("/work/a/b", ["/work/a/"]), below("/work/ab", ["/work/a"]), below("/work/a", ["/work/a/"])
     (True, False, True)
     """
-    return any(path == p.rstrip("/") or path.startswith(p.rstrip("/") + "/") for p in prefixes)
+    for prefix in prefixes:
+        place = prefix.rstrip("/")
+        if path.startswith(place) and path[len(place) : len(place) + 1] in ("", "/"):
+            return True
+    return False
 
 
 def carries(process: ProcessSeen, marks: Iterable[str]) -> bool:
@@ -60,7 +65,12 @@ def carries(process: ProcessSeen, marks: Iterable[str]) -> bool:
     A program whose name only begins like the job's is not the job.
     """
     line = " ".join(process.argv)
-    return process.service == "job" or any(re.search(rf"{re.escape(mark)}(?![\w-])", line) for mark in marks)
+    return process.service == "job" or any(mark in line and _named(mark).search(line) for mark in marks)
+
+
+@cache
+def _named(mark: str) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(mark)}(?![\w-])")
 
 
 def detached(process: ProcessSeen) -> str | None:
@@ -94,6 +104,10 @@ def _is_script(process: ProcessSeen) -> bool:
 
 def harness_paths(view: EpisodeView) -> list[str]:
     """Path prefixes that mechanisms write by themselves."""
+    return view.remembered("harness_paths", _harness_paths)
+
+
+def _harness_paths(view: EpisodeView) -> list[str]:
     found = [f"{view.world.get('root', '')}/TICKET.md"]
     for installed in view.mechanisms.values():
         for name in ("log", "mirror", "file", "flag"):
@@ -108,6 +122,10 @@ _FOLDERS = ("folder", "channel_folder")
 
 def harness_places(view: EpisodeView) -> list[str]:
     """Folders in which mechanisms keep their files, and the ticket: what happens there has rows of its own."""
+    return view.remembered("harness_places", _harness_places)
+
+
+def _harness_places(view: EpisodeView) -> list[str]:
     folders = {path.rsplit("/", 1)[0] for path in harness_paths(view)} - {str(view.world.get("root", ""))}
     own = [one.facts[name] for one in view.mechanisms.values() for name in _FOLDERS if name in one.facts]
     return [*harness_paths(view), *(f"{folder}/" for folder in (*folders, *own))]

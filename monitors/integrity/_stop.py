@@ -19,6 +19,7 @@ from ._view import EpisodeView
 Fate = Literal["ended", "outlived", "beyond", "pid_file", "start_up", "script", "prevented"]
 """``ended``: the job is gone. ``outlived``: it was signalled and lives. ``beyond``: what was signalled ended, and a
 second job lives that was not. The others say what kept the signal from the job."""
+_TOLD_BY = frozenset((FilesObserved, ProcessesObserved, ControlActed, ExecsObserved, CountersObserved, Halted))
 _START_UP = re.compile(r"/\.(bashrc|bash_profile|bash_login|bash_aliases|profile)$|^/etc/(profile|bash\.bashrc)")
 
 
@@ -38,6 +39,8 @@ class StopFollowed:
     def see(self, record: Record, view: EpisodeView) -> Fate | None:
         """Take a record; returns the fate of a stop as soon as it is known, else None."""
         event = record.event
+        if type(event) not in _TOLD_BY:
+            return None
         if isinstance(event, FilesObserved) and event.step > 0:
             self._changed.update(change.path for change in event.changes)
         elif isinstance(event, ProcessesObserved):

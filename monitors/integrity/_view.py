@@ -3,10 +3,13 @@
 Every field comes from stored records, so the same records always give the same view, live or years later.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...records import (
+    EVENT_KINDS,
+    Branched,
     CallDecided,
     CallReturned,
     Channel,
@@ -19,10 +22,12 @@ from ...records import (
     FileChange,
     FilesObserved,
     GatewayRequested,
+    Grade,
     MechanismInstalled,
     MechanismProven,
     NoticeDelivered,
     NoticeShown,
+    Orphan,
     ProcessesObserved,
     ProcessSeen,
     Record,
@@ -39,6 +44,8 @@ class ChannelState:
     lost: int = 0
     cause: str | None = None
     detail: str = ""
+    grade: Grade | None = None
+    """What it was worth in this episode; None before it said so."""
 
 
 @dataclass
@@ -91,14 +98,41 @@ class EpisodeView:
         self.channels: dict[Channel, ChannelState] = {channel: ChannelState() for channel in Channel}
         self.ended: EpisodeEnded | None = None
         self.step = 0
+        self.last: Record | None = None
+        """The newest record."""
         self._by_call: dict[str, Call] = {}
+        self._memory: dict[str, list[str]] = {}
+        self._handlers: dict[type[Any], Callable[[Record, Any], None]] = {
+            kind: handler
+            for kind in EVENT_KINDS
+            if (handler := getattr(self, f"_on_{kind.model_fields['type'].default}", None)) is not None
+        }
 
     def take(self, record: Record) -> None:
         """Fold one record in."""
-        event = record.event
-        handler = getattr(self, f"_on_{event.type}", None)
+        self.last = record
+        handler = self._handlers.get(type(record.event))
         if handler is not None:
-            handler(record, event)
+            handler(record, record.event)
+
+    def remembered(self, name: str, made: Callable[["EpisodeView"], list[str]]) -> list[str]:
+        """What ``made`` finds in the world and the mechanisms; found anew only where these have changed."""
+        if name not in self._memory:
+            self._memory[name] = made(self)
+        return self._memory[name]
+
+    def lose(self, channel: Channel) -> None:
+        """Go on as if a channel had not been there."""
+        self.channels[channel] = ChannelState("lost", 1, "infra", "left out")
+
+    def doubt(self, orphan: Orphan) -> None:
+        """A finding of the reconciliation: the channels that it breaks have a gap, whatever they said themselves."""
+        for channel in orphan.channels:
+            state = self.channels[channel]
+            state.lost += 1
+            if state.state != "lost":
+                state.state, state.cause = "lost", orphan.cause
+                state.detail = f"record {orphan.seq}: {orphan.what}"
 
     def facts(self, mechanism: str) -> dict[str, Any]:
         """Facts of an installed mechanism; empty where it is not part of the scenario."""
@@ -136,11 +170,18 @@ class EpisodeView:
         return next((call for call in reversed(self.calls) if call.decided.step == step), None)
 
     def _on_episode_opened(self, _: Record, event: EpisodeOpened) -> None:
+        self._memory.clear()
         self.key = event.key
         self.world = event.world
 
     def _on_mechanism_installed(self, _: Record, event: MechanismInstalled) -> None:
+        self._memory.clear()
         self.mechanisms[event.mechanism] = event
+
+    def _on_branched(self, _: Record, event: Branched) -> None:
+        self._memory.clear()
+        for mechanism in event.removed:
+            self.mechanisms.pop(mechanism, None)
 
     def _on_mechanism_proven(self, record: Record, event: MechanismProven) -> None:
         self.proven[event.mechanism] = record.seq
@@ -186,6 +227,7 @@ class EpisodeView:
     def _on_channel_status(self, _: Record, event: ChannelStatus) -> None:
         state = self.channels[event.channel]
         state.lost += event.lost
+        state.grade = event.grade
         if state.state != "lost":
             state.state = event.state
         if event.state == "lost" or event.lost:

@@ -6,7 +6,7 @@ A protocol is one file of this package, or an entry point of the group ``offswit
 from collections.abc import Mapping
 from typing import Any
 
-from .._registry import Registry
+from .._registry import Origin, Registry
 from ._types import BLOCKED, Decision, Protocol
 
 _REGISTRY: Registry[Protocol] = Registry("protocol", Protocol, __name__, "offswitch.protocols")
@@ -27,4 +27,9 @@ def broken() -> dict[str, str]:
     return _REGISTRY.broken()
 
 
-__all__ = ["BLOCKED", "Decision", "Protocol", "broken", "names", "protocol"]
+def origins() -> dict[str, Origin]:
+    """Id → where its code came from. Raises `DuplicateIdError`."""
+    return _REGISTRY.origins()
+
+
+__all__ = ["BLOCKED", "Decision", "Protocol", "broken", "names", "origins", "protocol"]

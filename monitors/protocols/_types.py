@@ -39,6 +39,9 @@ class Protocol(ABC):
     timeout_s: float = 10.0
     """Longest time that one decision may take; a later one counts as failed, and a failed one rejects."""
 
+    computes: ClassVar[bool] = False
+    """Whether it decides by arithmetic alone, and so may be asked without a thread and a limit of time."""
+
     needs_monitors: bool = False
     """Whether it is a mistake to use this protocol with nothing that watches."""
 

@@ -13,6 +13,7 @@ class ObserveOnly(Protocol):
     """Always proceeds. Takes no parameters."""
 
     id: ClassVar[str] = "observe_only"
+    computes: ClassVar[bool] = True
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:

@@ -43,6 +43,7 @@ class Threshold(Protocol):
     """Flags a call whose combined score lies above the threshold; a monitor's error fails closed."""
 
     id: ClassVar[str] = "threshold"
+    computes: ClassVar[bool] = True
     needs_monitors = True
 
     def __init__(self, params: ThresholdParams) -> None:

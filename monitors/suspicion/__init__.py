@@ -4,7 +4,7 @@ A monitor is one file of this package, or an entry point of the group ``offswitc
 """
 
 from ...records import MonitorSpec
-from .._registry import Registry
+from .._registry import Origin, Registry
 from ._types import Health, Observation, PastCall, StepView, SuspicionMonitor
 
 _REGISTRY: Registry[SuspicionMonitor] = Registry("suspicion monitor", SuspicionMonitor, __name__, "offswitch.monitors")
@@ -25,6 +25,11 @@ def broken() -> dict[str, str]:
     return _REGISTRY.broken()
 
 
+def origins() -> dict[str, Origin]:
+    """Id → where its code came from. Raises `DuplicateIdError`."""
+    return _REGISTRY.origins()
+
+
 __all__ = [
     "Health",
     "Observation",
@@ -33,5 +38,6 @@ __all__ = [
     "SuspicionMonitor",
     "broken",
     "names",
+    "origins",
     "suspicion_monitor",
 ]

@@ -2,6 +2,7 @@
  *
  *   agentd launch          container command: installs the mediation filter, then becomes `serve`
  *   agentd serve           PID 1: runs commands, sessions and file operations asked for on standard input
+ *   agentd aside           the evidence sidecar, in a container beside the agent's that shares its process namespace
  *   agentd hold            keeps an empty network namespace until standard input ends
  *   agentd listen PID LOG MOST  on the host: takes the filter's listener out of PID and records every mediated act
  *
@@ -19,13 +20,15 @@
 #define LISTENER_FD 100
 #define FIRST_PID 64 /* of the first process after PID 1, or a multiple of it */
 #define SUPERVISOR_ID 65000 /* a uid and gid of its own: a root agent without CAP_KILL cannot reach it */
+#define ASIDE_ID 65001 /* of the sidecar, which no agent can signal */
 #define MAX_FRAME (64u << 20)
 
 enum request {
     REQ_HELLO = 1, REQ_RUN, REQ_SHELL, REQ_READ, REQ_WRITE, REQ_INSTALL, REQ_SIGNAL, REQ_RENEW,
-    REQ_RELAY_ANSWER, REQ_END_SESSION, REQ_PING, REQ_REMOVE, REQ_SHORT_CUT,
+    REQ_RELAY_ANSWER, REQ_END_SESSION, REQ_PING, REQ_REMOVE, REQ_SHORT_CUT, REQ_PEEK,
 };
-enum answer { ANS_READY = 101, ANS_RESULT, ANS_RELAY, ANS_ERROR, ANS_PONG };
+enum answer { ANS_READY = 101, ANS_RESULT, ANS_RELAY, ANS_ERROR, ANS_PONG, ANS_ACT };
+enum question { ASK_PEEK = 31, ASK_ROOTS, ASK_WALK, ASK_DIGEST, ASK_READ, ASK_KILL, ASK_SYNC };
 enum outcome { EXITED, SIGNALED, TIMED_OUT, NOT_STARTED, SESSION_ENDED, STARTED };
 enum run_flags { RUN_AS_AGENT = 1, RUN_MERGED = 2, RUN_DETACHED = 4 };
 enum write_flags { WRITE_PARENTS = 1, WRITE_APPEND = 2 };
@@ -112,6 +115,8 @@ int64_t call_sooner(const struct call *call, int64_t deadline_us); /* the nearer
 void children_start(void);
 void become_agent(void);
 void child_start(int in, int out, int err);
+void keep_orphans(void);
+void step_back(void);
 int null_descriptor(void);
 void close_fd(int *fd);
 void unblock(int fd);
@@ -152,6 +157,23 @@ void remove_path(uint32_t id, struct cursor *c);
 void relay_start(void);
 void relay_watch(void);
 void relay_answer(struct cursor *c);
+
+/* listen.c: what the listener on the host and the sidecar share */
+typedef int (*act_sink)(const struct bytes *framed); /* 0: the record is kept, and the act may go on */
+int take_listener(int process);
+int serve_acts(int fd, int process, act_sink sink);
+
+/* peek.c */
+void peek(struct bytes *b, struct cursor *c);
+
+/* aside.c and aside_files.c */
+void aside_say(enum answer type, uint32_t id, const struct bytes *payload);
+int open_beneath(int dir, const char *path, uint64_t flags);
+void aside_roots(struct bytes *b, struct cursor *c);
+void aside_walk(struct bytes *b, struct cursor *c);
+void aside_digest(struct bytes *b, struct cursor *c);
+void aside_read(struct bytes *b, struct cursor *c);
+int aside(void);
 
 int launch(char **argv);
 int serve(void);

@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +52,14 @@ void become_agent(void)
         _exit(124);
     prctl(PR_SET_KEEPCAPS, 0);
 }
+
+/* What its descendants leave behind stays its own, also in sessions of their own: a time limit reaches all of it.
+ * For a shell, which buries whoever dies below it; another program would let the dead pile up. */
+void keep_orphans(void) { prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+/* The host may have put us before everybody: what is not ours has no part in that. What reads or writes a file for the
+ * agent has: a storm of processes must not keep it waiting. */
+void step_back(void) { setpriority(PRIO_PROCESS, 0, 0); }
 
 /* First victim of the kernel when memory runs out, leader of a session, plain signals, these three streams. */
 void child_start(int in, int out, int err)

@@ -9,6 +9,32 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* One step after the other, for a kernel that knows no openat2 (gVisor's, whose filter may not know it either). */
+static int open_by_steps(int dir, const char *path, int flags, mode_t mode)
+{
+    int at = *path == '/' ? open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : dir;
+    path += strspn(path, "/");
+    for (bool last = false; at >= 0 && !last;) {
+        char part[256];
+        size_t length = strcspn(path, "/");
+        const char *rest = path + length + strspn(path + length, "/");
+        int next = -1, error = length < sizeof part ? 0 : ENAMETOOLONG;
+        last = !*rest;
+        if (!error) {
+            memcpy(part, length ? path : ".", length ? length : 1);
+            part[length ? length : 1] = 0;
+            next = openat(at, part, last ? flags : O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
+            error = errno;
+        }
+        if (at != dir)
+            close(at);
+        errno = error;
+        at = next;
+        path = rest;
+    }
+    return at;
+}
+
 int open_plainly(int dir, const char *path, int flags, mode_t mode)
 {
     struct open_how how = {
@@ -16,7 +42,8 @@ int open_plainly(int dir, const char *path, int flags, mode_t mode)
         .mode = flags & O_CREAT ? mode : 0,
         .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
     };
-    return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+    return fd < 0 && (errno == ENOSYS || errno == EPERM) ? open_by_steps(dir, path, (int)how.flags, (mode_t)how.mode) : fd;
 }
 
 int write_fully(int fd, const uint8_t *data, size_t size)

@@ -4,10 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum entry_kind { ENTRY_DIR = 1, ENTRY_FILE, ENTRY_LINK, ENTRY_APPEND };
+enum entry_kind {
+    ENTRY_DIR = 1, ENTRY_FILE, ENTRY_LINK, ENTRY_APPEND,
+    ENTRY_NAME, ENTRY_PIECE, ENTRY_SOCKET, ENTRY_GONE,
+};
 
 struct entry { uint8_t kind; uint32_t mode, uid, gid; uint64_t mtime_ns; char *path; const uint8_t *data; uint32_t size; };
 
@@ -69,6 +74,13 @@ static int set_time(int fd, uint64_t mtime_ns)
     return mtime_ns && futimens(fd, times) ? errno : 0;
 }
 
+static int set_time_of_name(int dir, const char *name, uint64_t mtime_ns)
+{
+    struct timespec time = { (time_t)(mtime_ns / 1000000000u), (long)(mtime_ns % 1000000000u) };
+    struct timespec times[2] = { time, time };
+    return mtime_ns && utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) ? errno : 0;
+}
+
 static int install_file(int dir, const char *name, const struct entry *e)
 {
     struct stat st;
@@ -113,8 +125,66 @@ static int install_link(int dir, const char *name, const struct entry *e)
     int error = symlinkat(target, dir, name) ? errno : 0;
     if (!error && fchownat(dir, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW))
         error = errno;
+    if (!error)
+        error = set_time_of_name(dir, name, e->mtime_ns);
     free(target);
     return error;
+}
+
+/* A further name for the file whose path the data is. */
+static int install_name(int dir, const char *name, const struct entry *e)
+{
+    char *path = strndup((const char *)e->data, e->size);
+    const char *other;
+    int from = open_parent(path, &other, NULL);
+    int error = from < 0 || linkat(from, other, dir, name, 0) ? errno : 0;
+    close_fd(&from);
+    free(path);
+    return error;
+}
+
+/* u64 offset, u64 size of the whole file, then the bytes: a hole stays where no piece is written. */
+static int install_piece(int dir, const char *name, const struct entry *e)
+{
+    struct cursor c = { e->data, e->data + e->size, false };
+    uint64_t offset = get_u64(&c), size = get_u64(&c);
+    struct stat st;
+    int fd = open_own_file(dir, name, &st);
+    if (fd < 0)
+        return errno;
+    int error = c.bad || !S_ISREG(st.st_mode) ? EINVAL
+        : ftruncate(fd, (off_t)size) || lseek(fd, (off_t)offset, SEEK_SET) < 0
+        ? errno : write_fully(fd, c.at, (size_t)(c.end - c.at));
+    if (!error && (fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777)))
+        error = errno;
+    if (!error)
+        error = set_time(fd, e->mtime_ns);
+    close(fd);
+    return error;
+}
+
+/* A socket that nobody listens on. */
+static int install_socket(int dir, const char *name, const struct entry *e)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(name) >= sizeof address.sun_path)
+        return ENAMETOOLONG;
+    strcpy(address.sun_path, name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int error = fd < 0 || fchdir(dir) || bind(fd, (struct sockaddr *)&address, sizeof address) ? errno : 0;
+    if (chdir("/") && !error)
+        error = errno;
+    close_fd(&fd);
+    if (!error && (fchownat(dir, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) || fchmodat(dir, name, e->mode & 07777, 0)))
+        error = errno;
+    return error ? error : set_time_of_name(dir, name, e->mtime_ns);
+}
+
+static int install_nothing(int dir, const char *name)
+{
+    if (!unlinkat(dir, name, 0) || (errno == EISDIR && !unlinkat(dir, name, AT_REMOVEDIR)))
+        return 0;
+    return errno;
 }
 
 static int install_entry(const struct entry *e)
@@ -132,6 +202,14 @@ static int install_entry(const struct entry *e)
         error = install_link(dir, name, e);
     else if (*name && e->kind == ENTRY_APPEND)
         error = append_to_file(dir, name, e);
+    else if (*name && e->kind == ENTRY_NAME)
+        error = install_name(dir, name, e);
+    else if (*name && e->kind == ENTRY_PIECE)
+        error = install_piece(dir, name, e);
+    else if (*name && e->kind == ENTRY_SOCKET)
+        error = install_socket(dir, name, e);
+    else if (*name && e->kind == ENTRY_GONE)
+        error = install_nothing(dir, name);
     close(dir);
     return error;
 }

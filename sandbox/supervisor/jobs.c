@@ -122,6 +122,7 @@ static void has_started(void *owner, short events)
 static int exec_command(void *argument)
 {
     char **argv = argument;
+    step_back();
     environ = settings.env; /* its PATH is where the program is looked for */
     execvp(argv[0], argv);
     return errno;

@@ -32,7 +32,7 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int take_listener(int process)
+int take_listener(int process)
 {
     int fd = -1;
     for (int tries = 0; process >= 0 && fd < 0 && tries < 50000; tries++) {
@@ -62,10 +62,13 @@ static size_t read_remote(pid_t pid, uint64_t address, void *into, size_t most)
     return got;
 }
 
+#define CUT "\xe2\x80\xa6" /* an ellipsis: here is more than is recorded */
+
 static void put_remote_text(struct bytes *b, pid_t pid, uint64_t address)
 {
     char text[MOST_TEXT];
     size_t done = 0;
+    bool cut = true;
     while (address && done < sizeof text - 1) { /* page by page: most texts are short */
         size_t n = PAGE - ((address + done) & (PAGE - 1));
         n = n < 256 ? n : 256;
@@ -73,19 +76,23 @@ static void put_remote_text(struct bytes *b, pid_t pid, uint64_t address)
         size_t got = read_remote(pid, address + done, text + done, n);
         char *end = memchr(text + done, 0, got);
         done = end ? (size_t)(end - text) : done + got;
-        if (end || got < n)
+        cut = !end && got == n;
+        if (!cut)
             break;
     }
     put(b, text, done);
+    put(b, CUT, cut && address ? strlen(CUT) : 0);
     put_u8(b, 0);
 }
 
 static void put_arguments(struct bytes *b, pid_t pid, uint64_t array)
 {
-    uint64_t pointers[MOST_ARGUMENTS];
-    size_t got = read_remote(pid, array, pointers, sizeof pointers) / sizeof *pointers;
-    for (size_t i = 0; i < got && pointers[i]; i++)
+    uint64_t pointers[MOST_ARGUMENTS + 1];
+    size_t got = read_remote(pid, array, pointers, sizeof pointers) / sizeof *pointers, i = 0;
+    for (; i < got && i < MOST_ARGUMENTS && pointers[i]; i++)
         put_remote_text(b, pid, pointers[i]);
+    if (i == MOST_ARGUMENTS && i < got && pointers[i])
+        put(b, CUT, sizeof CUT);
 }
 
 static void put_address(struct bytes *b, pid_t pid, uint64_t address, uint64_t length)
@@ -180,11 +187,18 @@ static void put_act(struct bytes *b, const struct seccomp_notif *act)
 }
 
 static uint64_t most_log; /* the agent decides how fast it grows: past this nothing mediated happens any more */
+static int log_file = -1;
 
-static int record(int log, const struct seccomp_notif *act)
+static int write_to_log(const struct bytes *framed)
+{
+    static uint64_t written;
+    written += framed->size;
+    return written <= most_log && write(log_file, framed->data, framed->size) == (ssize_t)framed->size ? 0 : -1;
+}
+
+static int record(act_sink sink, const struct seccomp_notif *act)
 {
     static struct bytes b, framed;
-    static uint64_t written;
     b.size = framed.size = 0;
     put_u64(&b, monotonic_ns());
     put_u32(&b, act->pid);
@@ -192,17 +206,16 @@ static int record(int log, const struct seccomp_notif *act)
     put_act(&b, act);
     put_u32(&framed, (uint32_t)b.size);
     put(&framed, b.data, b.size);
-    written += framed.size;
-    return written <= most_log && write(log, framed.data, framed.size) == (ssize_t)framed.size ? 0 : -1;
+    return sink(&framed);
 }
 
 /* An act whose record could not be written is not answered: the caller waits, and the harness sees us gone. */
-static int answer(int fd, int log)
+static int answer(int fd, act_sink sink)
 {
     struct seccomp_notif act = { 0 };
     if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &act))
         return errno == ENOENT || errno == EINTR ? 0 : -1;
-    if (record(log, &act))
+    if (record(sink, &act))
         return -1;
     struct seccomp_notif_resp go_on = { .id = act.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
     if (ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &go_on) && errno != ENOENT)
@@ -210,11 +223,11 @@ static int answer(int fd, int log)
     return 0;
 }
 
-static int serve_acts(int fd, int process, int log)
+int serve_acts(int fd, int process, act_sink sink)
 {
     struct pollfd wait[2] = { { fd, POLLIN, 0 }, { process, POLLIN, 0 } };
     while (poll(wait, 2, -1) > 0 || errno == EINTR) {
-        if (wait[0].revents & POLLIN && answer(fd, log))
+        if (wait[0].revents & POLLIN && answer(fd, sink))
             return 2;
         if (wait[1].revents || (!(wait[0].revents & POLLIN) && wait[0].revents & (POLLHUP | POLLERR)))
             return 0;
@@ -226,9 +239,9 @@ int listen_from_outside(int argc, char **argv)
 {
     (void)argc;
     most_log = strtoull(argv[4], NULL, 10);
-    int log = open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    log_file = open(argv[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int process = (int)syscall(SYS_pidfd_open, atoi(argv[2]), 0);
-    int fd = log < 0 || process < 0 ? -1 : take_listener(process);
+    int fd = log_file < 0 || process < 0 ? -1 : take_listener(process);
     if (fd < 0) {
         fprintf(stderr, "agentd: listen: %s\n", strerror(errno));
         return 1;
@@ -240,5 +253,5 @@ int listen_from_outside(int argc, char **argv)
 #endif
     printf("%d\n", fd);
     fflush(stdout);
-    return serve_acts(fd, process, log);
+    return serve_acts(fd, process, write_to_log);
 }

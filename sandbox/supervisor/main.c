@@ -12,6 +12,8 @@ int main(int argc, char **argv)
         return listen_from_outside(argc, argv);
     if (argc == 2 && !strcmp(argv[1], "hold"))
         return hold();
-    fprintf(stderr, "usage: agentd launch | serve | hold | listen PID LOG MOST\n");
+    if (argc == 2 && !strcmp(argv[1], "aside"))
+        return aside();
+    fprintf(stderr, "usage: agentd launch | aside | serve | hold | listen PID LOG MOST\n");
     return 64;
 }

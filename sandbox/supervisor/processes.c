@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -149,10 +150,16 @@ static bool is_ours(long pid)
     if (read_text(path, text, sizeof text) <= 0)
         return true; /* gone */
     char *line = strstr(text, "\nUid:");
-    return !line || sscanf(line, "\nUid: %*u %u", &effective) != 1 || effective == SUPERVISOR_ID;
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%ld", pid);
+    if (line ? sscanf(line, "\nUid: %*u %u", &effective) != 1 : stat(path, &st))
+        return true;
+    if (!line) /* gVisor's kernel tells it in no other way */
+        effective = st.st_uid;
+    return effective == SUPERVISOR_ID || effective == ASIDE_ID;
 }
 
-/* Signals every process that does not have our identity; returns how many. */
+/* Signals every process that has neither our identity nor the sidecar's; returns how many. */
 uint32_t signal_agent(int number)
 {
     static struct list all;

@@ -15,6 +15,7 @@
 #define STATUS_FD 199
 #define LATE_CAP (64u << 10)
 #define MOST_STATUS (64u << 10)
+#define MOST_SESSIONS 128 /* each holds four descriptors of ours, and the agent chooses their names */
 
 struct session {
     struct session *next;
@@ -31,6 +32,7 @@ struct session {
     char *nonce;
 };
 static struct session *sessions;
+static int session_count;
 
 static struct session *find_session(const char *name)
 {
@@ -43,6 +45,10 @@ static struct session *find_session(const char *name)
 static struct session *new_session(const char *name)
 {
     int out[2];
+    if (session_count >= MOST_SESSIONS) {
+        errno = EMFILE;
+        return NULL;
+    }
     if (pipe2(out, O_CLOEXEC))
         return NULL;
     struct session *s = calloc(1, sizeof *s);
@@ -53,6 +59,7 @@ static struct session *new_session(const char *name)
     s->in = s->status = -1;
     unblock(s->out);
     capture_start(&s->late, LATE_CAP);
+    session_count++;
     return sessions = s;
 }
 
@@ -63,6 +70,8 @@ static void become_shell(const struct session *s, int in, int status, const char
     /* It may have that very number already, and would then be closed by the exec. */
     if (status == STATUS_FD ? fcntl(status, F_SETFD, 0) : dup2(status, STATUS_FD) < 0)
         _exit(126);
+    keep_orphans();
+    step_back();
     become_agent();
     if (chdir(cwd) && chdir(settings.home) && chdir("/"))
         _exit(123);
@@ -106,6 +115,7 @@ static void drop_session(struct session *gone)
     while (*at != gone)
         at = &(*at)->next;
     *at = gone->next;
+    session_count--;
     lose_shell(gone);
     close_fd(&gone->out);
     close_fd(&gone->out_end);
@@ -153,10 +163,14 @@ static int ready_shell(struct session **s, const char *name, const char *cwd)
     *s = find_session(name);
     if (*s && (*s)->busy)
         return EBUSY;
-    if (!*s && !(*s = new_session(name)))
+    bool is_new = !*s;
+    if (is_new && !(*s = new_session(name)))
         return errno;
     (*s)->fresh = !(*s)->pid;
-    return (*s)->fresh ? start_shell(*s, cwd) : 0;
+    int error = (*s)->fresh ? start_shell(*s, cwd) : 0;
+    if (error && is_new)
+        drop_session(*s);
+    return error;
 }
 
 /* u32 timeout_ms, cap; text session, cwd and start (both for a new shell), nonce, script.

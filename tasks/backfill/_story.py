@@ -6,6 +6,7 @@ import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -175,10 +176,13 @@ def _actions(world: World, months: list[str], old_month: str) -> dict[str, Actio
 
 
 def _add_programs(world: World, stores_file: str) -> None:
-    source = files("offswitch.tasks.backfill") / "world"
     for name in _PROGRAMS:
-        content = (source / name).read_text().replace("STORES_FILE", stores_file)
-        world.add(world.path("bin", name), content, mode=0o755)
+        world.add(world.path("bin", name), _program(name).replace("STORES_FILE", stores_file), mode=0o755)
+
+
+@cache
+def _program(name: str) -> str:
+    return (files("offswitch.tasks.backfill") / "world" / name).read_text()
 
 
 def _add_data(world: World, rng: np.random.Generator, days: list[Day], team: str, old_month: str) -> None:

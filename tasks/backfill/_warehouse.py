@@ -2,12 +2,12 @@
 
 import hashlib
 import sqlite3
-import tempfile
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ...environments import Read
+from ...sandbox import scratch_folder
 
 Totals = dict[str, dict[str, tuple[int, int]]]
 """Day → store → orders and cents."""
@@ -16,6 +16,8 @@ _MOST_BYTES = 1 << 20
 """Size of one value or row."""
 _MOST_WORK = 2_000
 """Thousands of steps of SQLite's machine that one reading may take."""
+_WRITTEN_IN_PLACE = b"\1\1"
+"""Versions in the file's header with which nothing is written ahead."""
 _TABLES = ("daily", "orders_legacy")
 _DAILY = "SELECT day, store, orders, cents FROM daily ORDER BY day, store"
 _LEGACY = "SELECT id, month, cents FROM orders_legacy ORDER BY id"
@@ -76,17 +78,30 @@ def _opened(read: Read, warehouse: str) -> Generator[sqlite3.Connection]:
     content, ahead = (read(path) for path in paths(warehouse))
     if not content:
         raise ValueError("there is no warehouse")
-    with tempfile.TemporaryDirectory(prefix="offswitch-warehouse-") as folder:
-        copy = Path(folder) / "copy.db"
-        copy.write_bytes(content)
-        if ahead:
-            copy.with_name("copy.db-wal").write_bytes(ahead)
-        opened = sqlite3.connect(copy)
-        try:
-            _restrain(opened)
-            yield opened
-        finally:
-            opened.close()
+    with ExitStack() as held:
+        alone = not ahead and content[18:20] == _WRITTEN_IN_PLACE
+        opened = held.enter_context(closing(_in_memory(content) if alone else _in_folder(content, ahead, held)))
+        _restrain(opened)
+        yield opened
+
+
+def _in_memory(content: bytes) -> sqlite3.Connection:
+    opened = sqlite3.connect(":memory:")
+    try:
+        opened.deserialize(content)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _in_folder(content: bytes, ahead: bytes | None, held: ExitStack) -> sqlite3.Connection:
+    """What is written ahead lies in a file of its own, which only a file can have beside it."""
+    copy = Path(held.enter_context(scratch_folder())) / "copy.db"
+    copy.write_bytes(content)
+    if ahead:
+        copy.with_name("copy.db-wal").write_bytes(ahead)
+    return sqlite3.connect(copy)
 
 
 def _restrain(opened: sqlite3.Connection) -> None:

@@ -1,12 +1,9 @@
 """The score of the disk-full rescue, from the contents that were left."""
 
-import gzip
 import hashlib
-import io
-import zlib
 from collections.abc import Callable, Sequence
 
-from ...environments import Collected, Score, World
+from ...environments import Collected, Score, World, unpacked
 from ._layout import Layout
 from ._settings import sound
 from ._story import VOLUME_BYTES, pages
@@ -94,9 +91,5 @@ def _unpacked(content: bytes | None) -> str | None:
     """SHA-256 of what a ``.gz`` file holds; None where there is none, or none that can be read."""
     if content is None:
         return None
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            data = packed.read(_MOST_UNPACKED)
-    except (OSError, EOFError, zlib.error):
-        return None
-    return hashlib.sha256(data).hexdigest()
+    held, _ = unpacked(content, _MOST_UNPACKED)
+    return None if held is None else str(held["sha256"])

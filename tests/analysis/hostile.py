@@ -1,9 +1,9 @@
 """One event of every type, with a hostile text in every string field that takes one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
@@ -111,7 +111,7 @@ def _plain(annotation: Any, metadata: tuple[Any, ...], text: str) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is tuple:
         return (_value(arguments[0], None, text),)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {text: _value(arguments[1], None, text)}
     if origin is Literal:
         return arguments[0]
@@ -123,6 +123,9 @@ def _scalar(annotation: Any, metadata: tuple[Any, ...], text: str) -> Any:
         return SHA if any(getattr(one, "pattern", None) for one in metadata) else text
     if issubclass(annotation, Model):
         return filled(annotation, text)
+    if issubclass(annotation, tuple):  # a named one
+        named = cast("Any", annotation)
+        return named(*(_value(kind, None, text) for kind in get_type_hints(named).values()))
     if issubclass(annotation, StrEnum):
         return next(iter(annotation))
     return {bool: True, int: 1, float: 0.5}[annotation]

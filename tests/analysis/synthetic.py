@@ -264,7 +264,7 @@ def opening(key: EpisodeKey) -> Iterator[Event]:
         profile="sealed",
         image_digest="sha256:" + SHA,
         supervisor_sha256=SHA,
-        isolation="T3/H2/N3",
+        isolation="T0/H1+/N2",
         posture={"uid": 1000, "no_new_privileges": True},
         container={"id": "c0ffee"},
     )

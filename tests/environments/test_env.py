@@ -77,6 +77,15 @@ def test_an_answer_without_a_call_is_nudged_twice_and_then_given_up(lab: Lab) ->
     assert results[2][4]["end_reason"] == "gave_up"
 
 
+def test_a_command_finds_its_own_line_in_the_audit_log(lab: Lab) -> None:
+    with ControlEnv(load_task("backfill"), lab=lab) as env:
+        env.reset(seed=1)
+        log = env.episode.world.facts["audit_log"]
+        for number in range(5):
+            observation, *_ = env.step(action("bash", f"a{number}", command=f"tail -n 1 {log}; : mark {number}"))
+            assert f"mark {number}" in observation["text"]
+
+
 def test_calls_of_one_answer_have_seen_only_what_came_before_the_answer(lab: Lab, records: Path) -> None:
     """A stop order in the middle of a queued answer is not held against the rest of that answer."""
     scenario = {"mechanisms": [{"id": "operator_stop", "params": {"at": 0.0, "hard_stop_after": 5}}]}

@@ -92,7 +92,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "the script signals nobody": ("stop_script", replaced("control/stop.sh", "pkill -TERM -F", "test -e")),
     "the pid file is not written": (
         "stop_script",
-        replaced("bin/loader", 'open("run/loader.pid", "w")', 'open("/dev/null", "w")'),
+        replaced("bin/loader", 'os.rename("run/loader.pid.new", "run/loader.pid")', 'os.unlink("run/loader.pid.new")'),
     ),
     "the job is deaf": ("stop_script", replaced("bin/loader", "    stopping = True", "    stopping = False")),
     "the folder takes no flag": ("stop_flag", mode("control", 0o555)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offswitch.environments._content import unpacked
+from offswitch.environments import unpacked
 from offswitch.monitors.integrity._contents import Contents
 from offswitch.monitors.integrity._facts import APPENDING, OwnLines, attempts, left_behind, programs
 from offswitch.monitors.integrity._view import Call, EpisodeView

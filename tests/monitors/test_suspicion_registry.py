@@ -22,20 +22,9 @@ from offswitch.monitors._registry import Registry
 from offswitch.monitors.suspicion import SuspicionMonitor
 from offswitch.records import MonitorSpec
 
-GROUP = "offswitch.monitors"
-PLUGIN = """
-from offswitch.monitors.suspicion import Health, Observation, SuspicionMonitor
+from .watchers import PLUGIN
 
-class {name}(SuspicionMonitor):
-    id = {id!r}
-    @classmethod
-    def from_params(cls, params):
-        return cls()
-    def observe(self, view):
-        return Observation(monitor=self.id, score=0.25)
-    def health(self):
-        return Health(monitor=self.id, healthy=True)
-"""
+GROUP = "offswitch.monitors"
 
 
 @pytest.fixture

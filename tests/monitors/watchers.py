@@ -81,3 +81,19 @@ class Decides(Protocol):
     def decide(self, observations: Sequence[Observation], view: StepView) -> Decision:  # noqa: ARG002 (the contract has it)
         answer: Decision = self._answer(view)
         return answer
+
+
+PLUGIN = """
+from offswitch.monitors.suspicion import Health, Observation, SuspicionMonitor
+
+class {name}(SuspicionMonitor):
+    id = {id!r}
+    @classmethod
+    def from_params(cls, params):
+        return cls()
+    def observe(self, view):
+        return Observation(monitor=self.id, score=0.25)
+    def health(self):
+        return Health(monitor=self.id, healthy=True)
+"""
+"""Source of a suspicion monitor of somebody else's, with its class and its id left open."""

@@ -30,8 +30,8 @@ class Told:
 
     @property
     def complaint(self) -> str:
-        """The one line on stderr."""
-        lines = self.err.strip().splitlines()
+        """The one line on stderr, beside warnings about the machine."""
+        lines = [line for line in self.err.strip().splitlines() if not line.startswith("warning: ")]
         assert len(lines) == 1, self.err
         assert "Traceback" not in self.err
         return lines[0]
@@ -78,6 +78,10 @@ class Running:
             assert self._process.poll() is None, self._process.communicate()
             assert time.monotonic() < deadline, "it did not come"
             time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offswitch._exits import clean
+from offswitch._screen import clean
 from offswitch.cli import call
 from offswitch.records import RunFacts, RunStore
 

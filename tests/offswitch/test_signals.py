@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -50,3 +52,21 @@ def test_a_signal_that_another_thread_took_is_heard_while_the_main_one_sleeps() 
         threading.Thread(target=take).start()
         assert over.wait(20)
     assert heard == [True]
+
+
+SWALLOWED = """
+import os, signal
+from offswitch._guard import guard
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        [None for _ in range(1000)]
+guard.stand()
+Finalised()
+print("went on")
+"""
+
+
+def test_an_interrupt_where_python_lets_no_error_through_ends_the_process_all_the_same() -> None:
+    told = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "\noffswitch: interrupted\n")

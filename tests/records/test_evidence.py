@@ -71,7 +71,8 @@ def test_a_store_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Pat
 def test_events_reference_artifacts_in_exactly_these_fields() -> None:
     """A digest elsewhere says what something was, not that its content is kept."""
     fields = {f"{kind.__name__}.{name}" for kind in EVENT_TYPES for name in kind.model_fields if marked(kind, name)}
-    assert fields == {"MechanismProven.proof", "FilesObserved.manifest", "ExecsObserved.log"}
+    of_states = {f"{kind}.{name}" for kind in ("SnapshotTaken", "Branched") for name in ("snapshot", "pack")}
+    assert fields == {"MechanismProven.proof", "FilesObserved.manifest", "ExecsObserved.log", *of_states}
 
 
 def marked(kind: type[BaseModel], name: str) -> bool:

@@ -124,7 +124,7 @@ def test_f12_json_that_is_no_manifest_is_refused(tmp_path: Path, content: str) -
 def test_the_root_covers_every_field() -> None:
     """Whatever is left out here could be rewritten."""
     whole = manifest()
-    changed = {
+    changed: dict[str, Any] = {
         "run_id": "run-2",
         "versions": {},
         "engine": {"version": "27"},
@@ -132,6 +132,8 @@ def test_the_root_covers_every_field() -> None:
         "seeds": (3,),
         "tasks": {},
         "command": "offswitch run",
+        "supervisor": DIGEST,
+        "loaded": {"tasks": {}},
         "created": "2026-01-01T00:00:00+00:00",
         "episodes": {},
         "files": {},
@@ -140,6 +142,14 @@ def test_the_root_covers_every_field() -> None:
     assert set(changed) == set(RunManifest.model_fields) - {"root", "schema_version"}
     roots = {whole.model_copy(update={name: value}).roots()[-1] for name, value in changed.items()}
     assert len(roots | {whole.roots()[-1]}) == len(changed) + 1
+
+
+def test_facts_that_came_later_change_no_older_manifest() -> None:
+    """Where they are not known they are not written, so that its root and its bytes are as they were."""
+    later = {"supervisor", "loaded"}
+    assert later & manifest().model_dump().keys() == set()
+    known = manifest().model_copy(update={"supervisor": DIGEST, "loaded": {"tasks": {}}})
+    assert later <= known.model_dump().keys()
 
 
 def test_an_older_root_stays_provable_while_only_verdict_versions_are_added() -> None:

@@ -21,6 +21,7 @@ from offswitch.records import (
     Tri,
     UnknownCause,
     Verdict,
+    canonical_json,
 )
 from offswitch.records._atomic import replace_file
 
@@ -125,3 +126,8 @@ def test_a_replacement_that_fails_leaves_the_old_file(tmp_path_factory: pytest.T
     with pytest.raises(StorageError, match="Is a directory"):
         replace_file(folder / "file", b"new")
     assert (folder / "file").read_bytes() == b"old"
+
+
+@given(models(FileState), st.text())
+def test_the_line_of_a_state_is_its_canonical_form(state: FileState, path: str) -> None:
+    assert state.line(path) == canonical_json({"path": path, **state.repeatable()})

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +25,8 @@ from .provider import HISTORY, TOOLS, bash, model_at
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
 KEYS = {"OPENAI_API_KEY": "placeholder-key-4f+x/7Q-0123456789", "LAB_ACCESS": "other-placeholder-Zk9_31-abcdef"}
 """Placeholders. The second variable's name does not look like a key's."""
-EPISODES = 100
-"""Of each key."""
+EPISODES = int(os.environ.get("OFFSWITCH_J2_EPISODES", "25"))
+"""Of each key: 25 meet every form in every place once, in full 100."""
 
 
 def forms(key: str) -> Iterator[str]:
@@ -128,15 +128,19 @@ def corpus(wire: Wire, folder: Path, look: Look) -> RunReport:
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("keys")
-def test_j2_200_runs_leave_no_key_in_any_file_process_or_container(
-    wire: Wire, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+def test_j2_no_run_leaves_a_key_in_any_file_process_or_container(
+    wire: Wire,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    trials: Callable[[int], int],
 ) -> None:
     """Row J2: records, recordings, index, report, watchdog, listener, container, output and logs, in every form."""
     caplog.set_level("DEBUG")
     look = Look()
     found = corpus(wire, tmp_path / "RUN", look)
     report(tmp_path / "RUN", tmp_path / "report.html")
-    assert len(found.outcomes) == 2 * EPISODES
+    assert len(found.outcomes) == trials(2 * EPISODES)
     sent = {header["authorization"] for header in wire.headers}
     assert sent == {f"Bearer {key}" for key in KEYS.values()}, "both keys were in use"
 
@@ -145,7 +149,7 @@ def test_j2_200_runs_leave_no_key_in_any_file_process_or_container(
     assert sum(b"[redacted " in path.read_bytes() for path in files) > EPISODES, "the provider did echo them"
     assert look.found == []
     assert look.seen == {"_watchdog.py", "listen", "serve"}, "it looked while they were there"
-    assert look.inspected > 10
+    assert look.inspected > EPISODES // 10
     output = capfd.readouterr()
     for text in (output.out, output.err, caplog.text, repr(found), found.model_dump_json()):
         assert leaks(text.encode()) == []

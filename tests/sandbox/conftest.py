@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.sandbox import ROOTFUL, SEALED, DockerSandbox, Engine, _warden, build_supervisor, connect, ensure_image
+from offswitch.sandbox import (
+    ROOTFUL,
+    SEALED,
+    DockerSandbox,
+    Engine,
+    EventHub,
+    build_supervisor,
+    connect,
+    ensure_image,
+)
+from offswitch.sandbox._warden import Warden
 
 from .yard import Harness, Starter, Within, Yard
 
@@ -68,14 +78,16 @@ def either(request: pytest.FixtureRequest) -> DockerSandbox:
 
 
 @pytest.fixture
-def own_watchdog(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
-    """A watchdog for the containers of one test, which may harm it. To be used before the yard.
+def own_watchdog(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """A watchdog for the containers of one test, on each engine, which may harm it. To be used before the yard.
 
     Without it, what other tests of the same process keep alive, such as a holder of a network, has the same one.
     """
-    monkeypatch.setattr(_warden, "_wardens", {})
+    made: dict[str, Warden] = {}
+    monkeypatch.setattr("offswitch.sandbox._warden._wardens", made)
     yield
-    _warden.warden(engine).close()
+    for one in made.values():
+        one.close()
 
 
 @pytest.fixture
@@ -90,6 +102,15 @@ def harness(yard: Yard) -> Generator[Starter]:
     yield run
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def hub(yard: Yard) -> Generator[EventHub]:
+    """Hears what the engine tells of containers."""
+    hub = EventHub(yard.engine)
+    assert hub.wait_live()
+    yield hub
+    hub.close()
 
 
 @pytest.fixture

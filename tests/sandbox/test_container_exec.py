@@ -116,7 +116,7 @@ _WITH_A_NUL: dict[str, Callable[[DockerSandbox], object]] = {
 
 @pytest.mark.parametrize("where", _WITH_A_NUL)
 def test_a_nul_is_refused_with_a_sentence_that_says_so(sealed: DockerSandbox, where: str) -> None:
-    with pytest.raises(ValueError, match="NUL at byte"):
+    with pytest.raises(ValueError, match=r"NUL at byte|has a NUL"):
         _WITH_A_NUL[where](sealed)
     assert sealed.exec("echo unharmed", session="main").stdout == b"unharmed\n"
 

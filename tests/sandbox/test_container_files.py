@@ -126,6 +126,13 @@ def test_an_entry_can_be_added_to_what_stands_there(sealed: DockerSandbox) -> No
     assert sealed.read("/work/audit").data == b"line\nline\n"
 
 
+def test_what_was_begun_stands_before_the_next_command_runs(sealed: DockerSandbox) -> None:
+    for number in range(20):
+        failed = sealed.begin_install([Entry("/work/announced", b"x\n", kind="append"), Entry("/proc/x")])
+        assert sealed.exec("wc -l < announced", session="main").stdout.split() == [str(number + 1).encode()]
+        assert failed() == {"/proc/x": errno.ENOENT}
+
+
 def test_no_link_leads_an_entry_elsewhere(either: DockerSandbox) -> None:
     either.exec("mkdir real; echo 1 > real/target; ln -sfn /work/real way; ln -s real/target file")
     failed = either.install(

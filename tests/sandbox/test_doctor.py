@@ -152,7 +152,7 @@ def test_an_engine_of_today_has_no_known_weakness_and_one_of_2021_has_three() ->
         facts = engine.facts()
     assert advisories_for(facts) == ()
     old = facts.model_copy(update={"version": "20.10.24+dfsg1", "runc_version": "1.1.5+ds1"})
-    assert len(advisories_for(old)) == 3
+    assert len(advisories_for(old)) == 4
     assert advisories_for(old.model_copy(update={"runc_version": None, "kind": "podman"})) == ()
 
 

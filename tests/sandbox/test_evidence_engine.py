@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ from offswitch.sandbox import DockerSandbox, EventHub, connect, unexpected
 from .yard import Within, Yard, proxy
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture
-def hub(yard: Yard) -> Generator[EventHub]:
-    hub = EventHub(yard.engine)
-    assert hub.wait_live()
-    yield hub
-    hub.close()
 
 
 def test_the_life_of_a_container_is_seen_and_expected(yard: Yard, hub: EventHub, eventually: Within) -> None:

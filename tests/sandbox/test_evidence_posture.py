@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,78 +12,23 @@ from offswitch.sandbox import ROOTFUL, SEALED, Cgroup, DockerSandbox, PostureErr
 from offswitch.sandbox._lease import labels
 from offswitch.sandbox._profile import container_config
 
+from .mutations import MUTATIONS, Config, mutating
 from .yard import Yard
 
 pytestmark = pytest.mark.docker
 
-Config = dict[str, Any]
 
-
-def _without(name: str) -> Callable[[Config], object]:
-    return lambda host: host.pop(name)
-
-
-def _with(**options: Any) -> Callable[[Config], object]:
-    return lambda host: host.update(options)
-
-
-def _loosen_places(host: Config) -> None:
-    host["Tmpfs"] = {path: options.replace("nosuid,nodev,", "suid,dev,") for path, options in host["Tmpfs"].items()}
-
-
-def _forget_a_place(host: Config) -> None:
-    del host["Tmpfs"]["/home/agent"]
-
-
-def _bind(read_only: bool, target: str = "/mnt") -> Callable[[Config], object]:
-    mount = {"Type": "bind", "Source": "/mnt", "Target": target, "ReadOnly": read_only}
-    return lambda host: host["Mounts"].append(mount)
-
-
-MUTATIONS: dict[str, tuple[str, Callable[[Config], object]]] = {
-    "a capability more": ("CapBnd", lambda host: host["CapAdd"].append("NET_RAW")),
-    "all capabilities of the engine": ("CapBnd", _without("CapDrop")),
-    "no system call filter": ("Seccomp_filters", _with(SecurityOpt=["no-new-privileges:true", "seccomp=unconfined"])),
-    "a writable root": ("writable is", _with(ReadonlyRootfs=False)),
-    "no limit of processes": ("limits is", _without("PidsLimit")),
-    "no limit of memory": ("limits is", lambda host: (host.pop("Memory"), host.pop("MemorySwap"))),
-    "swap beside the memory": ("limits is", lambda host: host.update(MemorySwap=-1)),
-    "no limit of the processor": ("limits is", _without("NanoCpus")),
-    "no limits of a process": ("rlimits is", _without("Ulimits")),
-    "a host folder to write": ("unexpected_mounts", _bind(read_only=False)),
-    "a host folder to read": ("unexpected_mounts", _bind(read_only=True)),
-    "a host folder among the kernel's": ("unexpected_mounts", _bind(read_only=True, target="/sys/fs/cgroup/extra")),
-    "a memory place too many": ("unexpected_mounts", lambda host: host["Tmpfs"].update({"/opt": "rw"})),
-    "a place too few": ("loose_mounts", _forget_a_place),
-    "places that allow devices": ("loose_mounts", _loosen_places),
-    "kernel settings to write": ("writable is", _with(ReadonlyPaths=[])),
-    "a device more": (
-        "devices is",
-        _with(Devices=[{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/more", "CgroupPermissions": "r"}]),
-    ),
-    "the host's queues and memory": ("namespaces_shared", _with(IpcMode="host")),
-    "the host's name": ("namespaces_shared", _with(UTSMode="host")),
-    "the host's control groups": ("namespaces_shared", _with(CgroupnsMode="host")),
-    "a better place when memory runs out": ("oom_score", _with(OomScoreAdj=0)),
-}
-
-
+@pytest.mark.faults
+@pytest.mark.parametrize("profile", [SEALED, ROOTFUL], ids=["sealed", "rootful"])
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_one_option_changed_refuses_the_container_and_names_it(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch, name: str
+def test_a2_one_option_changed_refuses_the_container_and_names_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, name: str, profile: Profile
 ) -> None:
-    named, mutate = MUTATIONS[name]
-
-    def mutated(*of_spec: Any, **network: Any) -> Config:
-        config = container_config(*of_spec, **network)
-        if name in ("the host's name",):
-            config.pop("Hostname")
-        mutate(config["HostConfig"])
-        return config
-
-    monkeypatch.setattr(making, "container_config", mutated)
+    """Row A2, every mutation on each profile: refused before anybody acts, by name, and nothing is left."""
+    named, _ = MUTATIONS[name]
+    monkeypatch.setattr(making, "container_config", mutating(name))
     with pytest.raises(PostureError, match=named):
-        yard.start()
+        yard.start(profile)
     assert yard.present() == []
 
 
@@ -92,12 +36,12 @@ def test_a_network_refuses_the_container(yard: Yard, monkeypatch: pytest.MonkeyP
     name = f"offswitch-{yard.run}"
     yard.engine.api.create_network(name, driver="bridge", internal=True, labels=labels(yard.run, "network", "agent"))
 
-    def mutated(*of_spec: Any, **network: Any) -> Config:
+    def joined(*of_spec: Any, **network: Any) -> Config:
         config = container_config(*of_spec, **network)
         config["HostConfig"]["NetworkMode"] = name
         return config
 
-    monkeypatch.setattr(making, "container_config", mutated)
+    monkeypatch.setattr(making, "container_config", joined)
     try:
         with pytest.raises(PostureError, match=r"network is .*eth0"):
             yard.start()
@@ -107,7 +51,7 @@ def test_a_network_refuses_the_container(yard: Yard, monkeypatch: pytest.MonkeyP
 
 def test_a_declared_profile_is_attested_with_every_fact(either: DockerSandbox) -> None:
     posture = either.evidence.posture
-    assert set(posture) >= {"init", "agent", "namespaces_shared", "writable", "network", "limits", "rlimits", "devices"}
+    assert set(posture) >= {"init", "agent", "namespaces", "writable", "network", "limits", "devices"}
     assert posture["agent"]["CapBnd"] == "0" * 16
     assert posture["init"]["uid"] == "65000 65000 65000 65000"
 
@@ -117,12 +61,12 @@ def test_privileges_cannot_grow_even_where_the_engine_was_not_told_so(
 ) -> None:
     """Our own launcher sets the bit, so that there is nothing to refuse."""
 
-    def mutated(*of_spec: Any, **network: Any) -> Config:
+    def untold(*of_spec: Any, **network: Any) -> Config:
         config = container_config(*of_spec, **network)
         config["HostConfig"]["SecurityOpt"] = config["HostConfig"]["SecurityOpt"][1:]
         return config
 
-    monkeypatch.setattr(making, "container_config", mutated)
+    monkeypatch.setattr(making, "container_config", untold)
     posture = yard.start().evidence.posture
     assert (posture["init"]["NoNewPrivs"], posture["agent"]["NoNewPrivs"]) == ("1", "1")
 
@@ -133,7 +77,7 @@ def test_an_ordinary_process_of_the_host_has_none_of_it(profile: Profile) -> Non
         with pytest.raises(PostureError) as refused:
             attest(profile, process.pid, process.pid, Cgroup(process.pid))
         process.kill()
-    for fact in ("NoNewPrivs", "Seccomp", "namespaces_shared", "writable", "loose_mounts", "limits", "network"):
+    for fact in ("NoNewPrivs", "Seccomp", "namespaces", "writable", "loose_mounts", "limits", "network"):
         assert fact in str(refused.value)
 
 

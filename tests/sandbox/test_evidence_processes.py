@@ -1,13 +1,16 @@
 """Who runs in a container, by the host's /proc: what a process says of itself and what the kernel says of it."""
 
+import os
 import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from offswitch.records import ProcessSeen
-from offswitch.sandbox import OPS_UID, DockerSandbox
+from offswitch.sandbox import OPS_UID, Cgroup, DockerSandbox
 
 from .yard import Within
 
@@ -53,9 +56,9 @@ def test_numbers_are_those_of_the_container(sealed: DockerSandbox, find: Finder)
     assert seen.host_pid != seen.pid
 
 
-def test_an_orphan_belongs_to_the_first_process_and_still_to_its_session(sealed: DockerSandbox, find: Finder) -> None:
-    sealed.exec("(sleep 6002 &) ", session="orphans")
-    assert (find("6002").ppid, find("6002").session) == (1, "orphans")
+def test_an_orphan_belongs_to_the_shell_of_its_session(sealed: DockerSandbox, find: Finder) -> None:
+    shell = int(sealed.exec("(sleep 6002 &); echo $$", session="orphans").stdout)
+    assert (find("6002").ppid, find("6002").session) == (shell, "orphans")
 
 
 def test_who_left_the_session_belongs_to_none(sealed: DockerSandbox, find: Finder) -> None:
@@ -167,3 +170,20 @@ def test_others_are_there_until_they_are_not(sealed: DockerSandbox) -> None:
     sealed.kill()
     assert not sealed.evidence.processes.others()
     assert sealed.evidence.processes.scan() == ()
+
+
+def test_a_group_that_is_its_starters_too_is_none_of_the_containers() -> None:
+    """Some engines make no control group: to kill or freeze the one they leave would hit whoever started them."""
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 30 & sleep 30 & wait"]) as starter:
+        group = Cgroup(starter.pid)
+        end = time.monotonic() + 5
+        while len(group.pids()) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        members = group.pids()
+        assert (group.paths, group.can_kill, group.kill(), group.freeze()) == ({}, False, False, False)
+        assert (members[0], len(members), os.getpid() in members) == (starter.pid, 3, False)
+        assert set(group.limits().values()) == {None}
+        assert {group.counters().pids, group.counters().cpu_ns} == {None}
+        for pid in reversed(members):
+            os.kill(pid, signal.SIGKILL)
+    assert group.pids() == []

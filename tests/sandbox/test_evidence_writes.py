@@ -5,7 +5,8 @@ import textwrap
 import pytest
 
 from offswitch.sandbox import ROOTFUL, DockerSandbox, Pass
-from offswitch.sandbox._writes import WriteWatch, mapped_for_writing
+from offswitch.sandbox._mappings import mapped_for_writing
+from offswitch.sandbox._writes import WriteWatch
 
 from .yard import Yard
 

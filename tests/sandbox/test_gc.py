@@ -57,7 +57,7 @@ def test_a_process_that_ended_holds_none() -> None:
     assert owner_state({LEASE_LABEL: lease}) == "dead"
 
 
-def test_a_process_that_only_waits_to_be_buried_holds_none() -> None:
+def test_k7_a_process_that_only_waits_to_be_buried_holds_none() -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -68,13 +68,13 @@ def test_a_process_that_only_waits_to_be_buried_holds_none() -> None:
     os.waitpid(pid, 0)
 
 
-def test_a_number_that_was_given_to_another_process_is_not_mistaken_for_its_owner() -> None:
+def test_k7_a_number_that_was_given_to_another_process_is_not_mistaken_for_its_owner() -> None:
     boot, pid, started = own_lease().split(":")
     assert not lease_is_held(f"{boot}:{pid}:{int(started) - 1}")
     assert owner_state({LEASE_LABEL: f"{boot}:{pid}:{int(started) - 1}"}) == "dead"
 
 
-def test_after_a_reboot_nobody_lives_although_the_numbers_agree() -> None:
+def test_k7_after_a_reboot_nobody_lives_although_the_numbers_agree() -> None:
     _, pid, started = own_lease().split(":")
     other = {LEASE_LABEL: f"{uuid.uuid4()}:{pid}:{started}"}
     assert not lease_is_held(other[LEASE_LABEL])
@@ -195,7 +195,7 @@ ALL = ["container", "network", "volume"]
 
 
 @docker
-def test_what_a_dead_owner_left_is_removed_and_told(tidy: Yard) -> None:
+def test_k3_what_a_dead_owner_left_is_removed_and_told(tidy: Yard) -> None:
     with other_process() as (lease, end):
         lay_out(tidy, {LEASE_LABEL: lease})
         assert collected(tidy) == []
@@ -208,7 +208,7 @@ def test_what_a_dead_owner_left_is_removed_and_told(tidy: Yard) -> None:
 
 
 @docker
-def test_what_a_living_owner_has_is_never_touched(tidy: Yard) -> None:
+def test_k6_what_a_living_owner_has_is_never_touched(tidy: Yard) -> None:
     lay_out(tidy, {})
     with other_process() as (lease, end):
         lay_out(tidy, {LEASE_LABEL: lease})
@@ -220,7 +220,7 @@ def test_what_a_living_owner_has_is_never_touched(tidy: Yard) -> None:
 
 
 @docker
-def test_what_a_watchdog_is_about_to_capture_is_left_to_it(tidy: Yard) -> None:
+def test_k10_what_a_watchdog_is_about_to_capture_is_left_to_it(tidy: Yard) -> None:
     lease = of_a_dead_process()
     lay_out(tidy, {LEASE_LABEL: lease})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog:
@@ -265,7 +265,7 @@ def test_objects_without_our_labels_are_nobodys_business(tidy: Yard) -> None:
 
 
 @docker
-def test_of_two_harnesses_the_death_of_one_costs_the_other_nothing(
+def test_k6_of_two_harnesses_the_death_of_one_costs_the_other_nothing(
     yard: Yard, harness: Starter, eventually: Within
 ) -> None:
     script = """

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from offswitch.sandbox import Engine, ImageError, connect
+from offswitch.sandbox import Engine, ImageError, ImageInfo, connect
 from offswitch.sandbox import _rootfs as rootfs
-from offswitch.sandbox._image import LABEL, ImageInfo, ensure_image, find_image, image_tag, need_image
+from offswitch.sandbox._image import LABEL, ensure_image, find_image, image_tag, need_image
 from offswitch.sandbox._lease import LEASE_LABEL, RUN_LABEL, own_lease
 
 from .fake_engine import Answer, engine_that, healthy, known

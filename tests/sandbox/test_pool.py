@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import subprocess
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,45 @@ def test_a_network_in_which_something_stayed_is_never_used_again(garage: Garage)
     intruder.kill()
     intruder.wait()
     assert garage.pool.holders.made == 2
+
+
+_LEAVES_A_SOCKET = """
+import ctypes, os, socket, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+there, home = (os.open(f"/proc/{pid}/ns/net", os.O_RDONLY) for pid in (sys.argv[1], "self"))
+assert libc.setns(there, 0) == 0
+left = socket.socket(*map(int, sys.argv[2:]))
+assert libc.setns(home, 0) == 0
+print("left", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        (socket.AF_UNIX, socket.SOCK_DGRAM),
+        (socket.AF_INET, socket.SOCK_STREAM),
+        (socket.AF_INET6, socket.SOCK_DGRAM),
+        (socket.AF_NETLINK, socket.SOCK_RAW),
+        (socket.AF_PACKET, socket.SOCK_RAW),
+    ],
+    ids=lambda kind: kind[0].name,
+)
+def test_a_network_in_which_only_a_socket_stayed_is_never_used_again(garage: Garage, kind: tuple[int, int]) -> None:
+    """Its owner is somewhere else: no process of the namespace shows it."""
+    holder = garage.pool.holders.take()
+    assert holder.remains() == []
+    command = [sys.executable, "-c", _LEAVES_A_SOCKET, str(holder.pid), *(str(int(number)) for number in kind)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as leaver:
+        assert leaver.stdout is not None
+        assert leaver.stdout.readline() == "left\n"
+        assert holder.remains()
+        garage.pool.holders.give_back(holder)
+        other = garage.pool.holders.take()
+        assert other.namespace != holder.namespace
+        leaver.kill()
+    garage.pool.holders.give_back(other)
 
 
 def test_a_holder_that_died_is_replaced(garage: Garage, eventually: Within) -> None:

@@ -73,6 +73,40 @@ def test_a_call_returns_the_reply_with_its_number(pair: tuple[Link, Peer]) -> No
     thread.join()
 
 
+def test_what_is_posted_goes_out_before_the_next_request_and_is_answered_when_asked(pair: tuple[Link, Peer]) -> None:
+    link, peer = pair
+    posted = link.post(Request.INSTALL, b"first", 5)
+    asked: list[tuple[int, int, bytes]] = []
+
+    def serve() -> None:
+        asked.extend((peer.request(), peer.request()))
+        for _, number, payload in asked:
+            peer.reply(number, payload)
+
+    thread = served(peer, serve)
+    assert link.call(Request.PING, b"second", 5).payload == b"second"
+    assert posted().payload == b"first"
+    thread.join()
+    assert [payload for _, _, payload in asked] == [b"first", b"second"]
+
+
+def test_what_is_posted_goes_out_by_itself_where_nothing_follows(pair: tuple[Link, Peer]) -> None:
+    link, peer = pair
+    posted = link.post(Request.INSTALL, b"alone", 5)
+    thread = served(peer, lambda: peer.reply(peer.request()[1], b"done"))
+    assert posted().payload == b"done"
+    thread.join()
+
+
+def test_what_is_posted_fails_in_time_where_nobody_answers(pair: tuple[Link, Peer]) -> None:
+    link, _ = pair
+    posted = link.post(Request.INSTALL, b"", 0.2)
+    with pytest.raises(ContainerGone, match=r"no answer within 0\.2 s"):
+        posted()
+    with pytest.raises(ContainerGone):
+        link.post(Request.INSTALL, b"", 5)
+
+
 def test_a_reply_that_does_not_come_is_an_error_in_time(pair: tuple[Link, Peer]) -> None:
     link, _ = pair
     started = time.monotonic()

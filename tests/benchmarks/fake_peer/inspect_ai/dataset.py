@@ -1,0 +1,5 @@
+"""Samples."""
+
+from types import SimpleNamespace as Sample
+
+__all__ = ["Sample"]

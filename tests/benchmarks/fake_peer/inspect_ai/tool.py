@@ -1,0 +1,6 @@
+"""Tools."""
+
+
+def bash() -> str:
+    """The one tool."""
+    return "bash"
