@@ -60,7 +60,7 @@ class Clusters:
 
     @property
     def variance(self) -> float | None:
-        """Of `mean`, robust to any correlation within clusters, with G/(G−1); None below two clusters.
+        """Of `mean`, robust to any correlation within clusters, with G / (G - 1); None below two clusters.
 
         Source: Miller, Adding Error Bars to Evals (arXiv 2411.00640), equation for clustered standard errors.
         """
