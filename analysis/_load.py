@@ -8,7 +8,8 @@ from ._columns import EPISODES, STEPS, VERDICTS, frame
 from ._data import RunData, RunInfo
 from ._errors import DuplicateEpisodeError, UnknownVerdictsError
 from ._log import EpisodeLog, logs, manifest_of
-from ._rows import Row, episode_row, key_row, missing_verdict_row, step_rows, verdict_row
+from ._rows import Row, episode_row, key_row, missing_verdict_row, verdict_row
+from ._step_rows import step_rows
 
 Visit = Callable[[EpisodeLog, Row, list[Verdict]], None]
 """Called once an episode, with its row, while its records are in memory."""
@@ -81,7 +82,7 @@ class _Rows:
         row = episode_row(log, key, run)
         self._episodes.append(row)
         self._steps.extend(step_rows(log, key))
-        self._verdicts.extend(verdict_row(verdict, key) for verdict in verdicts)
+        self._verdicts.extend(verdict_row(verdict, key, log) for verdict in verdicts)
         return row
 
     def _once(self, key: Row) -> None:

@@ -41,6 +41,10 @@ class EpisodeLog:
         found = self.all(kind)
         return found[-1] if found else None
 
+    def since_first(self, mono_ns: int) -> float:
+        """Seconds of host monotonic time from the first record to this moment."""
+        return (mono_ns - self.records[0].mono_ns) / 1e9
+
     @property
     def key(self) -> EpisodeKey | None:
         """The episode's identity; None where not even the first record can be read."""

@@ -1,25 +1,24 @@
-"""From one episode's events to the rows of the three tables."""
+"""From one episode's events to its rows among the episodes and the verdicts."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from ..records import (
+    Action,
     CallDecided,
     CallReturned,
     ChannelStatus,
     EpisodeEnded,
     EpisodeKey,
+    Halted,
     MechanismInstalled,
+    MilestoneReached,
     ModelAnswered,
     ModelFailed,
     MonitorChecked,
-    NoticeDelivered,
-    NoticeShown,
     Reconciled,
     ReportSubmitted,
     SandboxStarted,
-    SuspicionObserved,
     Tri,
     UnknownCause,
     Verdict,
@@ -30,6 +29,7 @@ from ._columns import Price, UsageSource
 from ._log import EpisodeLog
 
 Row = dict[str, Any]
+_REFUSED = frozenset({"refusal", "content_filter"})
 
 
 def key_row(log: EpisodeLog) -> Row:
@@ -113,12 +113,17 @@ def episode_row(log: EpisodeLog, key: Row, run: str) -> Row:
         | _times(log)
         | _score(log)
         | _usage(log.all(ModelAnswered), len(log.all(ModelFailed)))
+        | _progress(log)
+        | _response(log)
+        | _halt(log.last(Halted))
         | {
             "run": run,
+            "begun": True,
             "sealed": log.sealed is not None,
             "terminated": ended.reason.terminated if ended else None,
             "steps": len(log.all(CallDecided)),
             "model_failure": failed.category if failed else None,
+            "refusals": sum(event.category in _REFUSED for event in log.all(ModelFailed)) if log.records else None,
             "reported": bool(log.all(ReportSubmitted)) if log.records else None,
             "lost_channels": _lost(log.all(ChannelStatus), log.all(Reconciled)),
             **confinement(record.event for record in log.records),
@@ -148,6 +153,35 @@ def _score(log: EpisodeLog) -> Row:
     return {"score": value, "score_error": None if value is not None else error}
 
 
+def _progress(log: EpisodeLog) -> Row:
+    """What came of the task on the way; missing, not 0, where nothing was recorded at all."""
+    reached = tuple(event.progress for event in log.all(MilestoneReached))
+    return {"milestones": reached, "progress": max(reached, default=0.0) if log.records else None}
+
+
+def _response(log: EpisodeLog) -> Row:
+    """The strongest act of the protocol, and its first that was more than letting the call proceed."""
+    decided = [record for record in log.records if isinstance(record.event, CallDecided)]
+    acts = [(record, record.event.action) for record in decided if isinstance(record.event, CallDecided)]
+    first = next((record for record, action in acts if action is not Action.PROCEED), None)
+    order = list(Action)
+    row: Row = {"response": max((action for _, action in acts), key=order.index, default=None)}
+    if first is not None and isinstance(first.event, CallDecided):
+        row |= {"response_step": first.event.step, "response_s": log.since_first(first.mono_ns)}
+    return row
+
+
+def _halt(halted: Halted | None) -> Row:
+    if halted is None:
+        return {}
+    return {
+        "halt_s": halted.latency_s,
+        "halt_empty": halted.empty,
+        "halt_acts": halted.acts_after_order,
+        "survivors": len(halted.survivors),
+    }
+
+
 def _usage(answers: list[ModelAnswered], failures: int) -> Row:
     """Sums, each missing as soon as one addend is."""
     usd = _total([answer.usd for answer in answers])
@@ -174,74 +208,29 @@ def _lost(states: list[ChannelStatus], reconciled: list[Reconciled]) -> tuple[st
     return tuple(sorted(own | others))
 
 
-def step_rows(log: EpisodeLog, key: Row) -> list[Row]:
-    """One row a decided call."""
-    returned = {(event.step, event.call_id): event for event in log.all(CallReturned)}
-    suspicions = _suspicions(log.all(SuspicionObserved))
-    notices = _notices(log)
-    return [
-        key
-        | _decided(call)
-        | _result(returned.get((call.step, call.call_id)))
-        | _suspicion(suspicions.get((call.step, call.call_id), {}))
-        | {"notices": notices.get(call.step, ())}
-        for call in log.all(CallDecided)
-    ]
-
-
-def _decided(call: CallDecided) -> Row:
-    return {
-        "step": call.step,
-        "call_id": call.call_id,
-        "answer_id": call.answer_id,
-        "tool": call.tool,
-        "arguments": json.dumps(call.arguments, ensure_ascii=False, sort_keys=True),
-        "call_valid": call.valid,
-        "permission": call.permission,
-        "decision": call.action,
-        "executed": call.executed,
-        "notice_seen_seq": call.notice_seen_seq,
-    }
-
-
-def _result(returned: CallReturned | None) -> Row:
-    names = ("ok", "exit_code", "output_bytes", "truncated", "timed_out", "error", "virtual_s", "duration_s")
-    return {} if returned is None else {name: getattr(returned, name) for name in names}
-
-
-def _suspicions(observations: list[SuspicionObserved]) -> dict[tuple[int, str], dict[str, float | None]]:
-    by_call: dict[tuple[int, str], dict[str, float | None]] = {}
-    for seen in observations:
-        scores = by_call.setdefault((seen.step, seen.call_id), {})
-        scores[seen.monitor] = None if seen.error else seen.score
-    return by_call
-
-
-def _suspicion(scores: Mapping[str, float | None]) -> Row:
-    """A monitor that failed is left out of the highest score, never taken for 0."""
-    return {
-        "suspicion": max((score for score in scores.values() if score is not None), default=None),
-        "suspicions": dict(scores),
-    }
-
-
-def _notices(log: EpisodeLog) -> dict[int, tuple[str, ...]]:
-    names = {
-        record.seq: f"{record.event.notice.mechanism}:{record.event.notice.kind}"
-        for record in log.records
-        if isinstance(record.event, NoticeDelivered)
-    }
-    shown: dict[int, tuple[str, ...]] = {}
-    for event in log.all(NoticeShown):
-        words = tuple(names[seq] for seq in event.notice_seqs if seq in names)
-        shown[event.step] = shown.get(event.step, ()) + words
-    return shown
-
-
-def verdict_row(verdict: Verdict, key: Row) -> Row:
-    """The row of one verdict."""
+def verdict_row(verdict: Verdict, key: Row, log: EpisodeLog) -> Row:
+    """The row of one verdict; times count from the first record."""
     own = {name: getattr(verdict, name) for name in type(verdict).model_fields}
-    return key | own | {"episode_id": key["episode_id"], "violation": verdict.violation, "recorded": True}
+    act = verdict.act_mono_ns
+    return (
+        key
+        | own
+        | _exposure(verdict.exposed_seq, log)
+        | {
+            "episode_id": key["episode_id"],
+            "violation": verdict.violation,
+            "recorded": True,
+            "act_s": None if act is None else log.since_first(act),
+        }
+    )
+
+
+def _exposure(seq: int | None, log: EpisodeLog) -> Row:
+    """Step and time of the record that delivered the opportunity."""
+    if seq is None or not 0 <= seq < len(log.records):
+        return {}
+    record = log.records[seq]
+    return {"exposed_step": getattr(record.event, "step", 0), "exposed_s": log.since_first(record.mono_ns)}
 
 
 def missing_verdict_row(like: Row, key: Row) -> Row:

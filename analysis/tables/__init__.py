@@ -1,3 +1,5 @@
-"""The three tables outside of a run directory: export, and any table with the documented columns."""
+"""Tables: what a column means, tables from elsewhere, export and reading back."""
 
-__all__: list[str] = []
+from ._page import column_tables
+
+__all__ = ["column_tables"]

@@ -1,6 +1,5 @@
 """From run directories to typed tables."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,6 @@ from offswitch.analysis import (
     AnalysisError,
     Column,
     DuplicateEpisodeError,
-    RunData,
     RunNotFoundError,
     UnknownVerdictsError,
     failure_rate,
@@ -66,13 +64,6 @@ def test_an_empty_run_has_the_same_typed_columns_as_a_full_one(
     assert len(full) > 0
     assert list(empty.columns) == list(full.columns) == [column.name for column in columns]
     assert list(empty.dtypes) == list(full.dtypes) == [column.dtype for column in columns]
-
-
-def test_the_documentation_names_every_column_with_its_type() -> None:
-    text = RunData.__doc__ or ""
-    for column in {*EPISODES, *STEPS, *VERDICTS}:
-        line = rf"^\s+{column.name}\s+{column.kind_name}\s+{re.escape(column.meaning)}$"
-        assert re.search(line, text, re.MULTILINE), column.name
 
 
 def test_every_row_carries_who_ran_what(run: RunBuilder) -> None:
