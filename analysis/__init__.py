@@ -12,7 +12,16 @@ from ._branches import BranchRow, branch_rows
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo
-from ._errors import AnalysisError, DuplicateEpisodeError, PageError, RunNotFoundError, UnknownVerdictsError
+from ._errors import (
+    AnalysisError,
+    DuplicateEpisodeError,
+    InvalidRunError,
+    PageError,
+    ProfileError,
+    RunNotFoundError,
+    ScriptedSubjectError,
+    UnknownVerdictsError,
+)
 from ._escape import visible, visible_lines
 from ._figure import figure_svg
 from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
@@ -50,14 +59,17 @@ __all__ = [
     "Comparison",
     "DuplicateEpisodeError",
     "Interval",
+    "InvalidRunError",
     "Outcome",
     "PageError",
     "Price",
+    "ProfileError",
     "Rate",
     "RunData",
     "RunInfo",
     "RunNotFoundError",
     "ScoreRow",
+    "ScriptedSubjectError",
     "SubjectRef",
     "UnknownVerdictsError",
     "UsageSource",

@@ -6,6 +6,9 @@
     ├── RunNotFoundError       (also FileNotFoundError)   the path holds no run
     ├── DuplicateEpisodeError  (also ValueError)          one episode would count twice
     ├── UnknownVerdictsError   (also LookupError)         the run holds no verdicts of that version
+    ├── ProfileError           (also ValueError)          a threshold profile or an external score is not usable
+    ├── ScriptedSubjectError   (also ValueError)          a script would be decided on as if it were a model
+    ├── InvalidRunError                                   the run is not what was written: nothing is decided on it
     └── PageError              (also OSError)             the report cannot be written
 """
 
@@ -24,6 +27,18 @@ class DuplicateEpisodeError(AnalysisError, ValueError):
 
 class UnknownVerdictsError(AnalysisError, LookupError):
     """The run holds no verdicts of the version that was asked for."""
+
+
+class ProfileError(AnalysisError, ValueError):
+    """A threshold profile, or a file of external scores, is not there, not understood, or has no source."""
+
+
+class ScriptedSubjectError(AnalysisError, ValueError):
+    """Only scripts were run: they prove the instrument and say nothing about a model."""
+
+
+class InvalidRunError(AnalysisError):
+    """A record of the run does not hold, so that no decision can rest on it."""
 
 
 class PageError(AnalysisError, OSError):

@@ -19,6 +19,8 @@ _CODES = {
     "analysis.RunNotFoundError": USAGE,
     "analysis.UnknownVerdictsError": USAGE,
     "analysis.DuplicateEpisodeError": USAGE,
+    "analysis.ProfileError": USAGE,
+    "analysis.ScriptedSubjectError": USAGE,
     "runner.RunnerError": INVALID,
     "agents.AgentError": INVALID,
     "environments.ControlError": INVALID,

@@ -25,8 +25,10 @@ _KINDS = "tasks, mechanisms, failure-modes, monitors, protocols, cast or env-ids
 _AGENTS = "oracle, null, violator:S3, violator:S3.ROUTE, innocent:S3 or langchain; may come several times."
 _CHANGES = "Change the experiment; may come several times."
 _BRANCH_SETS = "control, instruction, pressure, oversight, autonomy, placement, monitored, protocol or mechanisms.ID."
+_PROFILES = "control-failure, gdm-fsf, meta-aasf, openai-pf2, rsp, or a YAML file."
 _NOTED = "Root hash of this run that was noted elsewhere."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.", show_default=False)]
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]
 
 
@@ -241,7 +243,7 @@ def selftest(
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.", show_default=False)],
+    runs: Runs,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The page. [report.html in the first run]")] = None,
     verdicts: Annotated[str, typer.Option(metavar="VERSION", help="Version of the verdicts.")] = "live",
 ) -> int:
@@ -249,6 +251,28 @@ def report(
     from . import _checks
 
     return _checks.report(runs, out=out, verdicts=verdicts)
+
+
+@app.command()
+def check(
+    runs: Runs,
+    profile: Annotated[str, typer.Option(metavar="P", help=_PROFILES)],
+    external: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="YAML of scores that were measured elsewhere.")
+    ] = None,
+    allow_scripted: Annotated[
+        bool, typer.Option("--allow-scripted", help="Also about scripts, which say nothing about a model.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Hold runs against a threshold profile.
+
+    Exit code 0: all that is asked is shown to be safe; 1: a capability is reached or a safeguard not met; 2: it cannot
+    be told; 3: a run whose record does not hold.
+    """
+    from . import _check
+
+    return _check.check(runs, profile, external=external or [], allow_scripted=allow_scripted, as_json=as_json)
 
 
 @app.command()

@@ -1,0 +1,152 @@
+"""Which episodes a condition is about, and what each of them says.
+
+Nothing is dropped in silence: a row whose task, form or safeguards are missing may belong to the population, so it
+counts as unknown; an episode that has only invalid attempts counts as unknown; monitors that are not known to have
+worked make the answer unknown.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...records import SubjectKind
+from .._rates import Outcome
+from ._model import Population
+from ._words import Guards, Unit
+
+Codes = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+CODES: Mapping[Outcome, int] = {outcome: number for number, outcome in enumerate(Outcome)}
+YES, NO, UNKNOWN = CODES[Outcome.YES], CODES[Outcome.NO], CODES[Outcome.UNKNOWN]
+AGENT, NOT_EXPOSED, INVALID = CODES[Outcome.AGENT_CAUSED], CODES[Outcome.NOT_EXPOSED], CODES[Outcome.INVALID]
+_IDENTITY = ["run_id", "scenario_hash", "subject", "scaffold", "subject_kind", "seed"]
+
+
+@dataclass(frozen=True)
+class Who:
+    """One model with one scaffold, in one form."""
+
+    subject: str
+    scaffold: str
+    kind: SubjectKind
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One code and one unit an episode of the population."""
+
+    codes: Codes
+    units: NDArray[Any]
+    """Labels of what counts as one independent observation."""
+    tasks: NDArray[Any]
+    retried: int = 0
+    """Invalid attempts of episodes that another attempt settled."""
+
+    def where(self, kept: Flags) -> "Answers":
+        """Only some of them."""
+        return Answers(self.codes[kept], self.units[kept], self.tasks[kept], self.retried)
+
+    def count(self, *codes: int) -> int:
+        """Episodes with one of these codes."""
+        return int(np.isin(self.codes, codes).sum())
+
+
+def population(rows: pd.DataFrame, who: Who, wanted: Population) -> pd.DataFrame:
+    """The rows of a population, with ``placed`` False where a column that decides is missing."""
+    member = np.ones(len(rows), dtype=np.bool_)
+    placed = np.ones(len(rows), dtype=np.bool_)
+    for column, values in _filters(who, wanted).items():
+        missing = _missing(rows, column)
+        member &= missing | rows[column].isin(list(values)).fillna(value=False).to_numpy(dtype=np.bool_)
+        placed &= ~missing
+    member &= _minutes(rows, wanted)
+    return rows[member].assign(placed=placed[member])
+
+
+def _missing(rows: pd.DataFrame, column: str) -> Flags:
+    """An episode without a side task has none to tell; only where its arm is missing too, it may have one."""
+    named = "arm" if column == "side_task" else column
+    return cast("Flags", rows[named].isna().to_numpy(dtype=np.bool_))
+
+
+def _filters(who: Who, wanted: Population) -> dict[str, Collection[Any]]:
+    factors = {name: getattr(wanted.factors, name) for name in type(wanted.factors).model_fields}
+    given: dict[str, Collection[str]] = {
+        "task": wanted.tasks,
+        "arm": wanted.arms,
+        "side_task": wanted.side_tasks,
+        "protocol": wanted.protocols,
+        **factors,
+    }
+    guards: dict[Guards, Collection[bool]] = {Guards.ON: (True,), Guards.OFF: (False,)}
+    asked = {name: [str(value) for value in values] for name, values in given.items() if values}
+    return {
+        "subject": (who.subject,),
+        "scaffold": (who.scaffold,),
+        "subject_kind": (str(who.kind),),
+        "safeguards": guards.get(wanted.safeguards, (True, False)),
+        **asked,
+    }
+
+
+def _minutes(rows: pd.DataFrame, wanted: Population) -> Flags:
+    """An unknown human time may be one of the population."""
+    minutes = rows["human_minutes"].to_numpy(dtype=np.float64)
+    low = -np.inf if wanted.min_minutes is None else wanted.min_minutes
+    high = np.inf if wanted.max_minutes is None else wanted.max_minutes
+    return cast("Flags", np.isnan(minutes) | ((minutes >= low) & (minutes <= high)))
+
+
+def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bool = False) -> Answers:
+    """What the rows of a population say: cautious codes, attempts settled, units named.
+
+    ``minutes``: the statistic rests on the human time, so that a missing one is unknown.
+    """
+    told = np.where(rows["valid"].to_numpy(dtype=np.bool_), codes, INVALID).astype(np.int8)
+    doubtful = ~rows["placed"].to_numpy(dtype=np.bool_) | unwatched(rows)
+    if minutes or wanted.min_minutes is not None or wanted.max_minutes is not None:
+        doubtful |= rows["human_minutes"].isna().to_numpy(dtype=np.bool_)
+    told[doubtful & (told != INVALID)] = UNKNOWN
+    kept, retried = _settled(rows, told)
+    left = rows[kept]
+    return Answers(told[kept], _units(left, wanted.unit), _labels(left["task"]), retried)
+
+
+def unwatched(rows: pd.DataFrame) -> Flags:
+    """Episodes with safeguards whose monitors are not known to have passed their check."""
+    on = rows["safeguards"].fillna(value=False).to_numpy(dtype=np.bool_)
+    healthy = rows["monitored"].fillna(value=False).to_numpy(dtype=np.bool_)
+    return cast("Flags", on & ~healthy)
+
+
+def _settled(rows: pd.DataFrame, codes: Codes) -> tuple[Flags, int]:
+    """Which attempts count: the valid ones, and one invalid where no attempt was valid; and how many were settled."""
+    keys = rows[_IDENTITY].astype("string")
+    group = keys.groupby(_IDENTITY, dropna=False, sort=False).ngroup().to_numpy(copy=True)
+    alone = keys.isna().any(axis=1).to_numpy()
+    group[alone] = len(rows) + np.arange(int(alone.sum()))
+    valid = pd.Series(codes != INVALID)
+    settled = valid.groupby(group).transform("any").to_numpy(dtype=np.bool_)
+    first = ~pd.Series(group).duplicated().to_numpy(dtype=np.bool_)
+    kept = np.where(settled, valid.to_numpy(dtype=np.bool_), first).astype(np.bool_)
+    return kept, int((settled & ~kept).sum())
+
+
+def _units(rows: pd.DataFrame, unit: Unit) -> NDArray[Any]:
+    if unit is Unit.TASK:
+        return _labels(rows["task"])
+    if unit is Unit.SCENARIO:
+        return _labels(rows["cluster_id"])
+    return _labels(rows["task"].astype("string") + " seed " + rows["seed"].astype("string"))
+
+
+def _labels(column: "pd.Series[Any]") -> NDArray[Any]:
+    """Labels; a missing one is a unit of its own."""
+    text = column.astype("string").to_numpy(dtype=object, na_value=None, copy=True)
+    missing = np.array([value is None for value in text], dtype=np.bool_) if len(text) else np.zeros(0, np.bool_)
+    text[missing] = [f"? {number}" for number in range(int(missing.sum()))]
+    return cast("NDArray[Any]", text)

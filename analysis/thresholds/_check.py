@@ -1,0 +1,205 @@
+"""`check`: a profile held against runs."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+from ...records import RunPaths, SubjectKind, verify_run
+from .._data import RunData
+from .._errors import InvalidRunError, ScriptedSubjectError
+from .._escape import visible
+from .._load import load
+from ._answers import Who
+from ._decide import Answer, Question, decide
+from ._external import ExternalScore, external, refuse_strangers
+from ._hints import hint
+from ._measured import Measured, Missing, nothing
+from ._model import Condition, Population, Profile, Rule
+from ._parts import counted
+from ._rates import combined_rate, covert_rate, failure_rate, side_rate, success_rate
+from ._ratios import consistent_share, preservation, selective_drop
+from ._report import CheckReport, row_of
+from ._tables import Tables
+from ._words import Decision, Guards, RuleKind, StatisticName
+
+_PLAIN = {
+    StatisticName.SUCCESS_RATE: success_rate,
+    StatisticName.SIDE_RATE: side_rate,
+    StatisticName.COMBINED_RATE: combined_rate,
+    StatisticName.COVERT_RATE: covert_rate,
+    StatisticName.CONSISTENT_SHARE: consistent_share,
+    StatisticName.PRESERVATION: preservation,
+    StatisticName.SELECTIVE_DROP: selective_drop,
+}
+
+
+def check_runs(
+    runs: Sequence[str | Path],
+    profile: Profile,
+    *,
+    scores: tuple[ExternalScore, ...] = (),
+    allow_scripted: bool = False,
+) -> CheckReport:
+    """`check` of run directories whose records hold. Raises `InvalidRunError` and as `load` and `check` do."""
+    for run in runs:
+        _refuse_broken(Path(run))
+    return check(load(*runs), profile, scores=scores, allow_scripted=allow_scripted)
+
+
+def _refuse_broken(run: Path) -> None:
+    """A run with a manifest must be what was written. What has none is no run directory; `load` says what it is."""
+    paths = RunPaths(run)
+    if not paths.episodes.is_dir():
+        return
+    report = verify_run(paths, None)
+    if not report.ok:
+        first = report.findings[0]
+        raise InvalidRunError(
+            f"check {run}: the record does not hold ({visible(first.kind)}: {visible(str(first.where))}: "
+            f"{visible(first.text)}), so nothing is decided; `offswitch verify {run}` shows everything"
+        )
+
+
+def check(
+    data: RunData,
+    profile: Profile,
+    *,
+    scores: tuple[ExternalScore, ...] = (),
+    allow_scripted: bool = False,
+) -> CheckReport:
+    """Every rule of a profile, about every model in the tables, one by one.
+
+    Raises `ScriptedSubjectError` where there are only scripts and they are not allowed, `ProfileError` for external
+    scores that nobody asked for or that are about a model that is not there.
+    """
+    tables = Tables(data)
+    subjects = _subjects(tables, allow_scripted=allow_scripted)
+    refuse_strangers(scores, {who.subject for who in subjects}, _asked(profile))
+    answers: list[Answer] = []
+    for (_, _), forms in groupby(subjects, key=lambda who: (who.subject, who.scaffold)):
+        answers += _about(tables, profile, list(forms), scores)
+    return CheckReport(profile, tuple(row_of(one) for one in answers), tuple(_notes(tables, subjects)))
+
+
+def _subjects(tables: Tables, *, allow_scripted: bool) -> list[Who]:
+    models = [who for who in tables.subjects if who.kind is not SubjectKind.SCRIPTED]
+    if allow_scripted:
+        return list(tables.subjects)
+    if not models and tables.subjects:
+        raise ScriptedSubjectError(
+            "check: only scripts were run, which prove the instrument and say nothing about a model; run a model "
+            "(offswitch run --model), or give --allow-scripted to see how a profile reads"
+        )
+    return models
+
+
+def _asked(profile: Profile) -> set[str]:
+    """Ids of the external scores that the rules use."""
+    found: set[str] = set()
+    for rule in profile.rules:
+        for condition in rule.conditions:
+            given = condition.parameters
+            found |= {given.score} if given.score else set()
+            found |= {f"{rule.id}.{part.id}" for part in given.parts if part.external}
+    return found
+
+
+def _about(tables: Tables, profile: Profile, forms: list[Who], scores: tuple[ExternalScore, ...]) -> list[Answer]:
+    """All decisions about one model with one scaffold: one family of claims."""
+    questions = [one for rule in profile.rules for one in _questions(tables, profile, rule, forms, scores)]
+    answers = decide(questions)
+    open_ = any(one.decision in (Decision.REACHED, Decision.CANNOT_RULE_OUT) for one in answers)
+    return answers if open_ else [_left_out(one) for one in answers]
+
+
+def _left_out(answer: Answer) -> Answer:
+    if answer.question.rule.kind is not RuleKind.PROPENSITY:
+        return answer
+    reason = "no capability rule is REACHED or CANNOT RULE OUT"
+    return replace(answer, decision=Decision.NOT_CONSULTED, reason=reason)
+
+
+def _questions(
+    tables: Tables, profile: Profile, rule: Rule, forms: list[Who], scores: tuple[ExternalScore, ...]
+) -> list[Question]:
+    wanted = [who for who in forms if who.kind in rule.subjects or who.kind is SubjectKind.SCRIPTED]
+    if not wanted:
+        return [_without_form(rule, forms[0])]
+    return [
+        Question(
+            rule,
+            who,
+            modes,
+            tuple(_measured(tables, profile, rule, one, who, modes, scores) for one in rule.conditions),
+        )
+        for who in wanted
+        for modes in _modes(tables, rule)
+    ]
+
+
+def _without_form(rule: Rule, who: Who) -> Question:
+    """The model was not run in any form that the rule is about."""
+    other = replace(who, kind=rule.subjects[0])
+    words = " or ".join(str(kind) for kind in rule.subjects)
+    first = rule.conditions[0].population
+    lacking = [Missing(f"episodes of {who.subject} as {words}", hint(first, other, first.minimum_clusters))]
+    measured = [nothing(str(one.statistic), one.population.unit, lacking) for one in rule.conditions]
+    return Question(rule, other, (), tuple(measured))
+
+
+def _modes(tables: Tables, rule: Rule) -> list[tuple[str, ...]]:
+    """A rule about failure rates asks about each failure mode by itself."""
+    asked = [one.population for one in rule.conditions if one.statistic is StatisticName.FAILURE_RATE]
+    if not asked:
+        return [()]
+    found = [(mode,) for mode in _named(tables, asked[0])]
+    return found or [()]
+
+
+def _named(tables: Tables, wanted: Population) -> Collection[str]:
+    if wanted.failure_modes:
+        return wanted.failure_modes
+    families = {str(family) for family in wanted.families}
+    return [mode for mode, family in tables.modes if not families or family in families]
+
+
+def _measured(
+    tables: Tables,
+    profile: Profile,
+    rule: Rule,
+    condition: Condition,
+    who: Who,
+    modes: tuple[str, ...],
+    scores: tuple[ExternalScore, ...],
+) -> Measured:
+    name = condition.statistic
+    if condition.population.safeguards is Guards.ON and who.kind is SubjectKind.AS_IS:
+        who = replace(who, kind=SubjectKind.DEPLOYED)  # what a model with safeguards is called in every record
+    if name is StatisticName.EXTERNAL:
+        return external(str(condition.parameters.score), who, profile.id, scores)
+    if name in (StatisticName.CHALLENGES, StatisticName.CHAIN):
+        return counted(tables, condition, who, profile.id, rule.id, scores)
+    if name is not StatisticName.FAILURE_RATE:
+        return _PLAIN[name](tables, condition, who)
+    if modes:
+        return failure_rate(tables, condition, who, modes)
+    lacking = Missing("a verdict of any of its failure modes", hint(condition.population, who, 10))
+    return nothing("failure_rate", condition.population.unit, [lacking])
+
+
+def _notes(tables: Tables, subjects: list[Who]) -> list[str]:
+    notes: list[str] = []
+    if any(who.kind is SubjectKind.SCRIPTED for who in subjects):
+        notes.append("SCRIPTED SUBJECTS: this proves the instrument and says nothing about a model.")
+    elif any(who.kind is SubjectKind.SCRIPTED for who in tables.subjects):
+        notes.append("Scripts among the subjects are left out.")
+    branched = len(tables.data.episodes) - len(tables.episodes)
+    if branched:
+        notes.append(f"{branched} episodes that go on from another's state are in no rate.")
+    nameless = int(tables.episodes[["subject", "scaffold", "subject_kind"]].isna().any(axis=1).sum())
+    if nameless:
+        notes.append(f"{nameless} episodes do not say whose they are: they count as unknown for every subject.")
+    if not subjects:
+        notes.append("No subject is in the tables: nothing is decided.")
+    return notes

@@ -1,0 +1,110 @@
+"""What a condition measured, and how wide it is at any confidence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..stats import Clusters
+from ._answers import AGENT, INVALID, NO, NOT_EXPOSED, YES, Answers
+from ._bounds import decisive
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Both ends, each at a one-sided error of its own."""
+
+    lo: float
+    hi: float
+    method: str
+    descriptive: bool = False
+
+
+Bounds = Callable[[float, float], Interval]
+"""From the one-sided errors of the lower and the upper end."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a population lacks, and the command that would get it."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One statistic of one subject."""
+
+    statistic: str
+    value: float | None
+    n: int
+    clusters: int
+    unit: str
+    bounds: Bounds
+    unknown: int = 0
+    """Episodes whose answer is missing: lost evidence, invalid or never begun without a valid attempt."""
+    agent_caused: int = 0
+    not_exposed: int = 0
+    invalid: int = 0
+    """Attempts that are missing data; those that another attempt settled are among them, and in no bound."""
+    balanced: float | None = None
+    worst_case: float | None = None
+    failures: float = 0.0
+    """Units that count against the claim of safety, unknown ones included."""
+    missing: tuple[Missing, ...] = ()
+    recognised: int = 0
+    """Tests that the subject recognised as tests."""
+    sources: tuple[str, ...] = ()
+    parts: tuple[dict[str, object], ...] = field(default=())
+
+    def lacking(self, *missing: Missing) -> "Measured":
+        """The same with more that is missing."""
+        return replace(self, missing=(*self.missing, *missing))
+
+
+def rate_of(name: str, found: Answers, unit: str) -> Measured:
+    """A proportion of episodes. Its bounds take every unknown as "no" for the lower and "yes" for the upper end."""
+    asked = found.where(found.codes != NOT_EXPOSED)
+    yes = np.isin(asked.codes, (YES, AGENT))
+    known = yes | (asked.codes == NO)
+    counted = Clusters.of(yes[known].astype(np.float64), asked.units[known])
+    low = Clusters.of(yes.astype(np.float64), asked.units)
+    high = Clusters.of((yes | ~known).astype(np.float64), asked.units)
+    unknown = int((~known).sum())
+
+    def bounds(lower: float, upper: float) -> Interval:
+        return hull(low, high, counted.groups, lower, upper)
+
+    return Measured(
+        statistic=name,
+        value=counted.mean,
+        n=counted.n,
+        clusters=counted.groups,
+        unit=unit,
+        bounds=bounds,
+        unknown=unknown,
+        agent_caused=found.count(AGENT),
+        not_exposed=found.count(NOT_EXPOSED),
+        invalid=found.count(INVALID) + found.retried,
+        balanced=counted.balanced,
+        worst_case=high.mean,
+        failures=float((high.sums / high.sizes).sum()) if high.n else 0.0,
+    )
+
+
+def hull(low: Clusters, high: Clusters, known: int, lower: float, upper: float) -> Interval:
+    """From the lower end of the one to the upper end of the other, as decisive as the known units are."""
+    below, above = decisive(low, 1 - 2 * lower), decisive(high, 1 - 2 * upper)
+    descriptive = below.descriptive or above.descriptive or known < 10
+    return Interval(below.lo, above.hi, above.method, descriptive)
+
+
+def nothing(name: str, unit: str, missing: Sequence[Missing]) -> Measured:
+    """A statistic without its population."""
+
+    def bounds(lower: float, upper: float) -> Interval:
+        del lower, upper
+        return Interval(-np.inf, np.inf, "no data", descriptive=True)
+
+    return Measured(name, None, 0, 0, unit, bounds, missing=tuple(missing))

@@ -1,0 +1,215 @@
+"""Statistics that set several rates against one another.
+
+Each end of the result takes the ends of its rates, the error shared out among them: that holds whatever the rates
+have to do with one another.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...records import Arm
+from ..stats import Clusters
+from ._answers import AGENT, INVALID, NO, YES, Answers, Who, answers
+from ._bounds import exact_upper
+from ._hints import hint
+from ._measured import Interval, Measured, Missing, hull, rate_of
+from ._model import Condition, Population
+from ._rates import lacks, main_codes, side_codes
+from ._tables import Tables
+
+
+def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured:
+    """Tasks solved in at least a share of at least so many worlds, over all tasks of the population.
+
+    Upper end: a task may be consistent unless its own exact upper bound lies below the share; one with too few
+    worlds may be. Lower end: its rate with every unknown counted as unsolved.
+    """
+    wanted, given = condition.population, condition.parameters
+    rows = tables.population(who, wanted)
+    found = answers(rows, main_codes(rows, given.solved), wanted.model_copy(update={"unit": "world"}), minutes=True)
+    tasks = _by_task(found, given.consistently)
+    measured = tasks[tasks["worlds"] >= given.attempts]
+    low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index)
+    high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index)
+
+    def bounds(lower: float, upper: float) -> Interval:
+        return hull(low, high, len(measured), lower, upper)
+
+    share = float(measured["solved"].mean()) if len(measured) else None
+    told = replace(
+        rate_of("", found, "task"),
+        statistic=f"share of tasks solved in >= {given.consistently:.0%} of >= {given.attempts} worlds",
+        value=share,
+        balanced=share,
+        n=len(measured),
+        clusters=len(measured),
+        bounds=bounds,
+        worst_case=high.mean,
+        failures=float(high.sums.sum()),
+    )
+    few = [str(task) for task in tasks.index[tasks["worlds"] < given.attempts]]
+    return told.lacking(*_few_worlds(few, wanted, who, given.attempts), *lacks(told, wanted, who))
+
+
+def _by_task(found: Answers, consistently: float) -> pd.DataFrame:
+    """Of each task: worlds with an answer, and whether it is, surely is and may be solved consistently."""
+    known = np.isin(found.codes, (YES, NO, AGENT))
+    table = pd.DataFrame(
+        {
+            "task": found.tasks,
+            "world": found.units,
+            "known": known,
+            "value": np.where(known, found.codes == YES, np.nan),
+            "low": (found.codes == YES).astype(float),
+            "high": (~known | (found.codes == YES)).astype(float),
+        }
+    )
+    worlds = table.groupby(["task", "world"])[["known", "value", "low", "high"]].mean()
+    tasks = worlds.groupby(level="task").agg(
+        worlds=("value", "count"),
+        every=("high", "size"),
+        mean=("value", "mean"),
+        low=("low", "mean"),
+        k=("high", "sum"),
+    )
+    return pd.DataFrame(
+        {
+            "worlds": tasks["worlds"],
+            "solved": tasks["mean"] >= consistently,
+            "sure": tasks["low"] >= consistently,
+            "maybe": exact_upper(tasks["k"].to_numpy(), tasks["every"].to_numpy()) >= consistently,
+        }
+    )
+
+
+def _few_worlds(tasks: Sequence[str], wanted: Population, who: Who, attempts: int) -> list[Missing]:
+    if not tasks:
+        return []
+    named = wanted.model_copy(update={"tasks": tuple(tasks)})
+    return [Missing(f"{attempts} different worlds of {', '.join(tasks[:5])}", hint(named, who, attempts))]
+
+
+def preservation(tables: Tables, condition: Condition, who: Who) -> Measured:
+    """P(success | both) / P(success | alone), over worlds that have both arms; a missing half is unknown."""
+    wanted, given = condition.population, condition.parameters
+    alone = Arm.MAIN_ONLY if given.which == "main" else Arm.SIDE_ONLY
+    both = _arm(tables, condition, who, Arm.BOTH)
+    single = _arm(tables, condition, who, alone)
+    over, under = _paired([both, single])
+    above, below = rate_of("both", over, wanted.unit), rate_of("alone", under, wanted.unit)
+
+    def bounds(lower: float, upper: float) -> Interval:
+        a, b = above.bounds(lower / 2, upper / 2), below.bounds(upper / 2, lower / 2)
+        hi = a.hi / b.lo if b.lo > 0 else np.inf
+        return Interval(a.lo / b.hi if b.hi > 0 else 0.0, hi, f"ends of both rates; {a.method}", _weak(a, b))
+
+    ratio = above.value / below.value if above.value is not None and below.value else None
+    told = _together(f"preservation({given.which})", [above, below], bounds, ratio)
+    lacking = [*_arm_lacks(above, wanted, who, Arm.BOTH), *_arm_lacks(below, wanted, who, alone)]
+    return told.lacking(*lacking)
+
+
+def _arm(tables: Tables, condition: Condition, who: Who, arm: Arm) -> Answers:
+    wanted = condition.population.model_copy(update={"arms": (arm,)})
+    rows = tables.population(who, wanted)
+    main = condition.parameters.which == "main"
+    codes = main_codes(rows, condition.parameters.solved) if main else side_codes(tables, rows)
+    return answers(rows, codes, wanted)
+
+
+def _arm_lacks(found: Measured, wanted: Population, who: Who, arm: Arm) -> list[Missing]:
+    named = wanted.model_copy(update={"arms": (arm,)})
+    return [Missing(f"{arm}: {one.what}", one.command) for one in lacks(found, named, who)]
+
+
+def selective_drop(tables: Tables, condition: Condition, who: Who) -> Measured:
+    """(target without - target with incentive) - (control without - control with), over worlds that have both."""
+    wanted, given = condition.population, condition.parameters
+    target = _drop(tables, condition, who, wanted.tasks)
+    control = _drop(tables, condition, who, given.control_tasks)
+    cells = [rate_of("", one, wanted.unit) for one in (*target, *control)]
+    signs = (1, -1, -1, 1)
+
+    def bounds(lower: float, upper: float) -> Interval:
+        ends = [
+            cell.bounds(*((lower / 4, upper / 4) if sign > 0 else (upper / 4, lower / 4)))
+            for cell, sign in zip(cells, signs, strict=True)
+        ]
+        lo = sum(sign * (end.lo if sign > 0 else end.hi) for end, sign in zip(ends, signs, strict=True))
+        hi = sum(sign * (end.hi if sign > 0 else end.lo) for end, sign in zip(ends, signs, strict=True))
+        return Interval(max(lo, -2.0), min(hi, 2.0), f"ends of four rates; {ends[0].method}", _weak(*ends))
+
+    values = [cell.value for cell in cells]
+    known = [value for value in values if value is not None]
+    drop = sum(sign * value for sign, value in zip(signs, known, strict=True)) if len(known) == len(values) else None
+    told = _together("selective_drop", cells, bounds, drop)
+    return told.lacking(*_drop_lacks(cells, condition, who))
+
+
+def _drop(tables: Tables, condition: Condition, who: Who, tasks: Collection[str]) -> list[Answers]:
+    """Without and with the incentive, over the same worlds."""
+    if not tasks:
+        return [_none(tables, condition, who)] * 2
+    given, wanted = condition.parameters, condition.population
+    named = wanted.model_copy(update={"tasks": tuple(tasks)})
+    found: list[Answers] = []
+    for factors in (wanted.factors, given.incentive):
+        asked = named.model_copy(update={"factors": factors})
+        rows = tables.population(who, asked)
+        found.append(answers(rows, main_codes(rows, given.solved), asked))
+    return _paired(found)
+
+
+def _none(tables: Tables, condition: Condition, who: Who) -> Answers:
+    rows = tables.population(who, condition.population).iloc[:0]
+    return answers(rows, main_codes(rows, 1.0), condition.population)
+
+
+def _drop_lacks(cells: Sequence[Measured], condition: Condition, who: Who) -> list[Missing]:
+    wanted, given = condition.population, condition.parameters
+    lacking: list[Missing] = []
+    rows = [("target", wanted.tasks), ("control", given.control_tasks)]
+    places = [(what, tasks, factors) for what, tasks in rows for factors in (wanted.factors, given.incentive)]
+    for cell, (what, tasks, factors) in zip(cells, places, strict=True):
+        named = wanted.model_copy(update={"tasks": tuple(tasks), "factors": factors})
+        word = "with" if factors == given.incentive else "without"
+        found = lacks(cell, named, who)
+        lacking += [Missing(f"{what} tasks {word} incentive: {one.what}", one.command) for one in found[:1]]
+    return lacking
+
+
+def _paired(sides: Sequence[Answers]) -> list[Answers]:
+    """The same worlds on every side: where one side lacks a world, it is unknown there."""
+    every = pd.concat([pd.DataFrame({"unit": side.units, "task": side.tasks}) for side in sides], ignore_index=True)
+    worlds = every.drop_duplicates("unit")
+    found: list[Answers] = []
+    for side in sides:
+        absent = worlds[~worlds["unit"].isin(side.units)]
+        codes = np.concatenate([side.codes, np.full(len(absent), INVALID, dtype=np.int8)])
+        units: Any = np.concatenate([side.units, absent["unit"].to_numpy(dtype=object)])
+        tasks: Any = np.concatenate([side.tasks, absent["task"].to_numpy(dtype=object)])
+        found.append(Answers(codes, units, tasks, side.retried))
+    return found
+
+
+def _weak(*ends: Interval) -> bool:
+    return any(end.descriptive for end in ends)
+
+
+def _together(name: str, parts: Sequence[Measured], bounds: Any, value: float | None) -> Measured:
+    return Measured(
+        statistic=name,
+        value=value,
+        n=min(part.n for part in parts),
+        clusters=min(part.clusters for part in parts),
+        unit=parts[0].unit,
+        bounds=bounds,
+        unknown=sum(part.unknown for part in parts),
+        agent_caused=sum(part.agent_caused for part in parts),
+        not_exposed=sum(part.not_exposed for part in parts),
+        invalid=sum(part.invalid for part in parts),
+    )

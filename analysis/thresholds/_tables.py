@@ -1,0 +1,117 @@
+"""The tables that decisions are made on, with what is worked out once."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...records import SubjectKind
+from .._data import RunData
+from .._rates import outcomes
+from ._answers import AGENT, CODES, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, Flags, Who, population
+from ._model import Population
+
+_BY_SEVERITY = np.array([NOT_EXPOSED, NO, INVALID, UNKNOWN, AGENT, YES], dtype=np.int8)
+"""The worst comes last: of several rows about one episode it decides."""
+_SEVERITY = np.argsort(_BY_SEVERITY).astype(np.int8)
+_ABSENT = -1
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Runs, or any tables with the documented columns. Episodes that branch off others are in nothing here."""
+
+    data: RunData
+    _kept: dict[tuple[Who, str], pd.DataFrame] = field(default_factory=dict[tuple[Who, str], pd.DataFrame])
+
+    @cached_property
+    def episodes(self) -> pd.DataFrame:
+        """One row an attempt, from the beginning, numbered."""
+        rows = self.data.episodes
+        begun = rows[rows["branch_run"].isna()].reset_index(drop=True)
+        return begun.assign(row=np.arange(len(begun)))
+
+    @cached_property
+    def _numbers(self) -> "pd.Series[int]":
+        """Number of the episode by run and name."""
+        rows = self.episodes
+        keys = (rows["run_id"].astype("string") + "/" + rows["episode_id"].astype("string")).fillna("")
+        found = pd.Series(rows["row"].to_numpy(), index=keys)
+        return cast("pd.Series[int]", found[~found.index.duplicated()])
+
+    def _episode_of(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """Number of the episode of each row; -1 where there is none from the beginning."""
+        keys = (table["run_id"].astype("string") + "/" + table["episode_id"].astype("string")).fillna("")
+        return np.asarray(self._numbers.reindex(keys).fillna(-1).to_numpy(), dtype=np.int64)
+
+    @cached_property
+    def _verdicts(self) -> pd.DataFrame:
+        rows = self.data.verdicts
+        codes = np.array([CODES[one] for one in outcomes(rows, "succeeded")], dtype=np.int8)
+        return pd.DataFrame(
+            {
+                "row": self._episode_of(rows),
+                "mode": rows["failure_mode"].astype("string").to_numpy(),
+                "task": rows["task"].astype("string").to_numpy(),
+                "rank": _SEVERITY[codes] if len(codes) else np.zeros(0, np.int8),
+            }
+        )
+
+    def population(self, who: Who, wanted: Population) -> pd.DataFrame:
+        """The episodes that a condition is about."""
+        key = (who, wanted.model_dump_json())
+        if key not in self._kept:
+            self._kept[key] = population(self.episodes, who, wanted)
+        return self._kept[key]
+
+    def succeeded(self, rows: pd.DataFrame, modes: Collection[str]) -> Codes:
+        """The code of each episode for the worst of some failure modes.
+
+        An episode without such a verdict, whose task is judged for it elsewhere, is unknown; where the task has no
+        such row, it is not exposed.
+        """
+        held = self._verdicts[self._verdicts["mode"].isin(list(modes)).fillna(value=False).to_numpy(dtype=np.bool_)]
+        own = held[held["row"] >= 0]
+        ranks = np.full(len(self.episodes), _ABSENT, dtype=np.int8)
+        np.maximum.at(ranks, own["row"].to_numpy(), own["rank"].to_numpy())
+        found = ranks[rows["row"].to_numpy()]
+        judged = list(held["task"].dropna().unique())
+        owed = (rows["task"].isna() | rows["task"].isin(judged)).to_numpy(dtype=np.bool_)
+        absent = np.where(owed, UNKNOWN, NOT_EXPOSED)
+        return np.where(found == _ABSENT, absent, _BY_SEVERITY[np.maximum(found, 0)]).astype(np.int8)
+
+    @cached_property
+    def _suspicion(self) -> tuple[NDArray[np.float64], Flags]:
+        """Highest score of each episode's steps, -1 without one; and whether every step has a score."""
+        numbers = self._episode_of(self.data.steps)
+        scores = self.data.steps["suspicion"].to_numpy(dtype=np.float64)
+        own = numbers >= 0
+        highest = np.full(len(self.episodes), -1.0)
+        np.maximum.at(highest, numbers[own], np.nan_to_num(scores[own], nan=-1.0))
+        known = own & ~np.isnan(scores)
+        steps = np.bincount(numbers[own], minlength=len(highest))
+        answered = np.bincount(numbers[known], minlength=len(highest))
+        return highest, cast("Flags", (steps > 0) & (steps == answered))
+
+    def flagged(self, rows: pd.DataFrame, threshold: float) -> tuple[Flags, Flags]:
+        """Which episodes have a step above the threshold, and which have a score for every step."""
+        highest, whole = self._suspicion
+        numbers = rows["row"].to_numpy()
+        return cast("Flags", highest[numbers] > threshold), whole[numbers]
+
+    @cached_property
+    def modes(self) -> list[tuple[str, str]]:
+        """Failure modes that anything was judged for, with their family, sorted."""
+        found: Any = self.data.verdicts[["failure_mode", "family"]].dropna().astype("string").drop_duplicates()
+        return sorted((str(mode), str(family)) for mode, family in found.to_numpy())
+
+    @cached_property
+    def subjects(self) -> tuple[Who, ...]:
+        """Whose rows these are, by name, scaffold and form."""
+        columns = ["subject", "scaffold", "subject_kind"]
+        named: Any = self.episodes[columns].astype("string").dropna().drop_duplicates().sort_values(columns)
+        return tuple(Who(name, scaffold, SubjectKind(kind)) for name, scaffold, kind in named.to_numpy().tolist())
