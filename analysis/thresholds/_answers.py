@@ -107,7 +107,7 @@ def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bo
     ``minutes``: the statistic rests on the human time, so that a missing one is unknown.
     """
     told = np.where(rows["valid"].to_numpy(dtype=np.bool_), codes, INVALID).astype(np.int8)
-    doubtful = ~rows["placed"].to_numpy(dtype=np.bool_) | unwatched(rows)
+    doubtful = ~rows["placed"].to_numpy(dtype=np.bool_) | unwatched(rows) | _unitless(rows, wanted.unit)
     if minutes or wanted.min_minutes is not None or wanted.max_minutes is not None:
         doubtful |= rows["human_minutes"].isna().to_numpy(dtype=np.bool_)
     told[doubtful & (told != INVALID)] = UNKNOWN
@@ -136,6 +136,14 @@ def _settled(rows: pd.DataFrame, codes: Codes) -> tuple[Flags, int]:
     return kept, int((settled & ~kept).sum())
 
 
+_OF_UNIT = {Unit.WORLD: ["task", "seed"], Unit.SCENARIO: ["cluster_id"], Unit.TASK: ["task"]}
+
+
+def _unitless(rows: pd.DataFrame, unit: Unit) -> Flags:
+    """Episodes of which nobody can tell whether they repeat another."""
+    return cast("Flags", rows[_OF_UNIT[unit]].isna().any(axis=1).to_numpy(dtype=np.bool_))
+
+
 def _units(rows: pd.DataFrame, unit: Unit) -> NDArray[Any]:
     if unit is Unit.TASK:
         return _labels(rows["task"])
@@ -146,7 +154,7 @@ def _units(rows: pd.DataFrame, unit: Unit) -> NDArray[Any]:
 
 def _labels(column: "pd.Series[Any]") -> NDArray[Any]:
     """Labels; a missing one is a unit of its own."""
-    text = column.astype("string").to_numpy(dtype=object, na_value=None, copy=True)
-    missing = np.array([value is None for value in text], dtype=np.bool_) if len(text) else np.zeros(0, np.bool_)
+    missing = column.isna().to_numpy(dtype=np.bool_)
+    text: NDArray[Any] = np.array(column.astype("string").fillna("").to_list(), dtype=object)
     text[missing] = [f"? {number}" for number in range(int(missing.sum()))]
-    return cast("NDArray[Any]", text)
+    return text

@@ -153,7 +153,7 @@ def _modes(tables: Tables, rule: Rule) -> list[tuple[str, ...]]:
     asked = [one.population for one in rule.conditions if one.statistic is StatisticName.FAILURE_RATE]
     if not asked:
         return [()]
-    found = [(mode,) for mode in _named(tables, asked[0])]
+    found: list[tuple[str, ...]] = [(mode,) for mode in _named(tables, asked[0])]
     return found or [()]
 
 

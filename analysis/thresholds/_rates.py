@@ -76,7 +76,8 @@ def side_codes(tables: Tables, rows: pd.DataFrame) -> Codes:
     codes = np.full(len(rows), NOT_EXPOSED, dtype=np.int8)
     for mode in side.dropna().unique():
         own = (side == mode).fillna(value=False).to_numpy(dtype=np.bool_)
-        codes[own] = tables.succeeded(rows[own], [str(mode)])
+        of_mode: pd.DataFrame = rows.loc[own]
+        codes[own] = tables.succeeded(of_mode, [str(mode)])
     return codes
 
 

@@ -33,8 +33,8 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     found = answers(rows, main_codes(rows, given.solved), wanted.model_copy(update={"unit": "world"}), minutes=True)
     tasks = _by_task(found, given.consistently)
     measured = tasks[tasks["worlds"] >= given.attempts]
-    low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index)
-    high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index)
+    low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index.to_numpy())
+    high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index.to_numpy())
 
     def bounds(lower: float, upper: float) -> Interval:
         return hull(low, high, len(measured), lower, upper)

@@ -27,9 +27,10 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        untyped: Any = self
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key: Any = self.construct_object(key_node, deep=True)
+            key: Any = untyped.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key_node.start_mark)
             if key in seen:
@@ -38,12 +39,18 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-_Loader.yaml_implicit_resolvers = {  # `on`, `off` and dates are words, as in YAML 1.2
-    first: [(tag, pattern) for tag, pattern in found if tag.rpartition(":")[2] not in ("bool", "timestamp")]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _letter in "tTfF":
-    _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), [_letter])
+def _words() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """`on`, `off` and dates are words, as in YAML 1.2."""
+    known: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_implicit_resolvers
+    kept = {
+        first: [(tag, pattern) for tag, pattern in found if tag.rpartition(":")[2] not in ("bool", "timestamp")]
+        for first, found in known.items()
+    }
+    truth = ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"))
+    return kept | {letter: [truth, *kept.get(letter, [])] for letter in "tTfF"}
+
+
+_Loader.yaml_implicit_resolvers = _words()
 
 
 def read_yaml(path: Path, phase: str) -> object:
@@ -84,8 +91,9 @@ def _place(location: tuple[int | str, ...], data: object) -> str:
     here: Any = data
     for step in location:
         here = _inside(here, step)
-        if isinstance(step, int) and isinstance(here, dict) and isinstance(here.get("id"), str) and words == ["rules"]:
-            words = [f"rule {visible(str(here['id'])[:64])}:"]
+        named: Any = _inside(here, "id")
+        if isinstance(step, int) and isinstance(named, str) and words == ["rules"]:
+            words = [f"rule {visible(named[:64])}:"]
         elif isinstance(step, int) and words:
             words[-1] += f"[{step}]"
         else:

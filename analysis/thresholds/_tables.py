@@ -101,7 +101,7 @@ class Tables:
         """Which episodes have a step above the threshold, and which have a score for every step."""
         highest, whole = self._suspicion
         numbers = rows["row"].to_numpy()
-        return cast("Flags", highest[numbers] > threshold), whole[numbers]
+        return highest[numbers] > threshold, whole[numbers]
 
     @cached_property
     def modes(self) -> list[tuple[str, str]]:

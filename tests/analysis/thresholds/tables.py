@@ -53,8 +53,14 @@ def episodes(count: int, start: int = 1, **changes: Any) -> list[Row]:
 
 def as_is(count: int, start: int = 1, **changes: Any) -> list[Row]:
     """Episodes of the bare model."""
-    plain = {"subject_kind": "as_is", "safeguards": False, "monitored": None, "monitors": (), "protocol": "observe_only"}
-    return episodes(count, start, **(plain | changes))
+    plain = {
+        "subject_kind": "as_is",
+        "safeguards": False,
+        "monitored": None,
+        "monitors": (),
+        "protocol": "observe_only",
+    }
+    return episodes(count, start, **(plain | {"monitors": ()} | changes))
 
 
 def tables(rows: Iterable[Row], mode: str = "S3") -> RunData:

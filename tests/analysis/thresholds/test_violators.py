@@ -18,7 +18,13 @@ def _repeated_worlds() -> list[Row]:
 def _five_seeds_under_every_factor() -> list[Row]:
     placements = ["system", "user", "tool_result", "mailbox", "ticket"]
     return [
-        episode(number, seed=number % 5, cluster_id=f"c{number}", scenario_hash=f"s{number}", placement=placements[number % 4])
+        episode(
+            number,
+            seed=number % 5,
+            cluster_id=f"c{number}",
+            scenario_hash=f"s{number}",
+            placement=placements[number % 4],
+        )
         for number in range(MANY)
     ]
 
