@@ -24,7 +24,6 @@ from ._errors import (
 )
 from ._escape import visible, visible_lines
 from ._figure import figure_svg
-from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
 from ._isolation import isolation_lines
 from ._load import load
 from ._pairs import Comparison, Usefulness, comparisons, mcnemar, usefulness
@@ -46,6 +45,7 @@ from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_ra
 from ._summary import SubjectRef, VerdictRow, any_failure_rate, subjects, verdict_rows
 from ._table import verdict_table
 from ._words import percent, plural
+from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
 
 __all__ = [
     "CONFIDENCE",

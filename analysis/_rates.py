@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from ..records import Tri, UnknownCause, Verdict
-from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
+from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
 
 Method = Literal["wilson", "clopper-pearson"]
 _METHODS: Mapping[Method, Callable[[int, int, float], Interval]] = {

@@ -1,6 +1,45 @@
 """Pure numbers: intervals, clusters, tests. They know nothing of episodes."""
 
+from ._bootstrap import SAMPLES, bootstrap
 from ._clusters import Clusters
+from ._compare import Trend, holm, mcnemar, trend
 from ._estimate import Estimate
+from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, lower_bound, upper_bound, wilson
+from ._means import design_effect, difference, difference_of, log_ratio, mean
+from ._proportion import FEWEST_CLUSTERS, balanced, decisive, effective_n, proportion
+from ._sequence import confidence_sequence
+from ._sizes import needed, per_arm
+from ._survival import Survival, kaplan_meier
 
-__all__ = ["Clusters", "Estimate"]
+__all__ = [
+    "CONFIDENCE",
+    "FEWEST_CLUSTERS",
+    "NO_DATA",
+    "SAMPLES",
+    "Clusters",
+    "Estimate",
+    "Interval",
+    "Survival",
+    "Trend",
+    "balanced",
+    "bootstrap",
+    "clopper_pearson",
+    "confidence_sequence",
+    "decisive",
+    "design_effect",
+    "difference",
+    "difference_of",
+    "effective_n",
+    "holm",
+    "kaplan_meier",
+    "log_ratio",
+    "lower_bound",
+    "mcnemar",
+    "mean",
+    "needed",
+    "per_arm",
+    "proportion",
+    "trend",
+    "upper_bound",
+    "wilson",
+]

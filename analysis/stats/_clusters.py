@@ -31,7 +31,8 @@ class Clusters:
             raise ValueError("clusters: a value or a label is missing; leave such observations out and count them")
         count = len(labels)
         sizes = np.bincount(codes, minlength=count).astype(np.float64)
-        return cls(np.bincount(codes, weights=given, minlength=count), sizes)
+        sums = np.bincount(codes, weights=given, minlength=count).astype(np.float64)
+        return cls(sums, sizes)
 
     @property
     def n(self) -> int:

@@ -20,7 +20,7 @@ NO_DATA = Interval(0.0, 1.0)
 """What no observation says about a proportion: nothing."""
 
 
-def wilson(k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(k: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval for ``k`` of ``n`` independent trials; `NO_DATA` for n = 0.
 
     Never of zero width, also where k is 0 or n. Raises `ValueError` for impossible counts.
@@ -36,8 +36,10 @@ def wilson(k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     return Interval(lo, 1.0 if k == n else min(1.0, centre + half))
 
 
-def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def clopper_pearson(k: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """The exact interval: it never covers less than ``confidence``; `NO_DATA` for n = 0.
+
+    ``k`` and ``n`` need not be whole numbers: effective counts are not.
 
     Raises `ValueError` for impossible counts.
     """
@@ -49,7 +51,19 @@ def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> Interval:
     return Interval(lo, 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - alpha)))
 
 
-def _check(k: int, n: int, confidence: float) -> None:
+def upper_bound(k: float, n: float, confidence: float = CONFIDENCE) -> float:
+    """The exact one-sided bound: the proportion lies above it with at most 1 - ``confidence``; 1 for n = 0."""
+    _check(k, n, confidence)
+    return 1.0 if k == n else float(betaincinv(k + 1, n - k, confidence))
+
+
+def lower_bound(k: float, n: float, confidence: float = CONFIDENCE) -> float:
+    """The exact one-sided bound from below; 0 for n = 0."""
+    _check(k, n, confidence)
+    return 0.0 if k == 0 else float(betaincinv(k, n - k + 1, 1 - confidence))
+
+
+def _check(k: float, n: float, confidence: float) -> None:
     if not 0 <= k <= n:
         raise ValueError(f"interval: {k} of {n} is impossible")
     if not 0 < confidence < 1:

@@ -1,0 +1,81 @@
+"""The interval of a proportion whose observations come in clusters."""
+
+from scipy.special import stdtrit
+
+from ._clusters import Clusters
+from ._estimate import Estimate
+from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, wilson
+
+FEWEST_CLUSTERS = 10
+"""Below it an interval over clusters is descriptive: it shows, and cannot decide."""
+ENOUGH_INFORMATIVE = 20
+"""Clusters with the rarer answer from which on the estimated design effect alone is believed."""
+
+
+def proportion(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+    """A proportion with an interval that holds however the observations of a cluster go together.
+
+    Wilson where every cluster has one observation. Else the exact interval at an effective number of observations
+    (Korn and Graubard 1998): n over the design effect, with Student's t of G - 1 degrees in place of the normal.
+    The design effect is not believed where few clusters hold the rarer answer: there the effective number goes
+    towards the one under full correlation. Without any observation of one of the answers it is that one.
+    """
+    n, groups, value = clusters.n, clusters.groups, clusters.mean
+    if value is None:
+        return Estimate(None, NO_DATA.lo, NO_DATA.hi, 0, 0, "no data", descriptive=True)
+    if groups == n:
+        found, method = wilson(clusters.total, n, confidence), "wilson"
+    else:
+        found, method = _korn_graubard(clusters, confidence), "clustered exact"
+    return Estimate(value, found.lo, found.hi, n, groups, f"{method} {confidence:.0%}", groups < FEWEST_CLUSTERS)
+
+
+def effective_n(clusters: Clusters, confidence: float = CONFIDENCE) -> float:
+    """Independent observations that these are worth for a proportion, between 0 and n."""
+    n, groups, fewest = clusters.n, clusters.groups, clusters.fully_correlated_n
+    value, variance = clusters.mean, clusters.variance
+    if value is None:
+        return 0.0
+    if variance is None or not 0 < value < 1:
+        return min(fewest, float(n))
+    # A cluster of one answer says little of how answers go together; two or more of them say something.
+    estimated = n if variance == 0 else min(n, value * (1 - value) / variance)
+    trust = min(1.0, _informative(clusters) * fewest / groups / ENOUGH_INFORMATIVE)
+    believed = max(min(fewest, estimated), trust * estimated + (1 - trust) * min(fewest, estimated))
+    # Of very unequal clusters the large ones carry the estimate: they are the degrees of freedom.
+    shrink = (stdtrit(n - 1, 0.5 + confidence / 2) / stdtrit(max(fewest - 1, 1.0), 0.5 + confidence / 2)) ** 2
+    return float(believed * shrink)
+
+
+def _informative(clusters: Clusters) -> int:
+    """Clusters that hold at least one observation of the rarer answer."""
+    yes, no = clusters.sums > 0, clusters.sums < clusters.sizes
+    return int(min(yes.sum(), no.sum()))
+
+
+def _korn_graubard(clusters: Clusters, confidence: float) -> Interval:
+    value = clusters.mean or 0.0
+    n = effective_n(clusters, confidence)
+    return clopper_pearson(value * n, n, confidence)
+
+
+def balanced(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+    """The same with every cluster counting the same, however often it was repeated."""
+    value, groups = clusters.balanced, clusters.groups
+    if value is None:
+        return proportion(clusters, confidence)
+    means = Clusters(clusters.sums / clusters.sizes, clusters.sizes**0)
+    found = _korn_graubard(means, confidence)
+    method = f"balanced exact {confidence:.0%}"
+    return Estimate(value, found.lo, found.hi, clusters.n, groups, method, groups < FEWEST_CLUSTERS)
+
+
+def decisive(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+    """The pooled proportion with the hull of the pooled and the balanced interval: what may decide.
+
+    Repeating one cluster moves the pooled proportion, and never more than the hull says.
+    """
+    pooled, even = proportion(clusters, confidence), balanced(clusters, confidence)
+    lo, hi = min(pooled.lo, even.lo), max(pooled.hi, even.hi)
+    method = pooled.method if (lo, hi) == (pooled.lo, pooled.hi) else f"{pooled.method}, hull with balanced"
+    return Estimate(pooled.value, lo, hi, pooled.n, pooled.clusters, method, pooled.descriptive)
