@@ -1,7 +1,7 @@
 """Cluster and multilevel bootstrap."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -64,8 +64,8 @@ def _tree(rows: NDArray[np.intp], levels: list[NDArray[np.intp]]) -> _Tree:
 
 
 def _drawn(tree: _Tree, rng: np.random.Generator) -> NDArray[np.intp]:
-    if not isinstance(tree, list):
-        rows: NDArray[np.intp] = tree
-        return rows
-    chosen = rng.integers(len(tree), size=len(tree))
-    return np.concatenate([_drawn(tree[index], rng) for index in chosen])
+    if isinstance(tree, np.ndarray):
+        return cast("NDArray[np.intp]", tree)
+    branches = cast("list[_Tree]", tree)
+    chosen = rng.integers(len(branches), size=len(branches))
+    return np.concatenate([_drawn(branches[index], rng) for index in chosen])
