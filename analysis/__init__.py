@@ -11,15 +11,17 @@ It reads serialised records and knows nothing else of the project::
 from ._branches import BranchRow, branch_rows
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
-from ._data import RunData, RunInfo
+from ._data import RunData, RunInfo, Source, State
 from ._errors import (
     AnalysisError,
     DuplicateEpisodeError,
+    ExportError,
     InvalidRunError,
     PageError,
     ProfileError,
     RunNotFoundError,
     ScriptedSubjectError,
+    TableError,
     UnknownVerdictsError,
 )
 from ._escape import visible, visible_lines
@@ -46,6 +48,7 @@ from ._summary import SubjectRef, VerdictRow, any_failure_rate, subjects, verdic
 from ._table import verdict_table
 from ._words import percent, plural
 from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
+from .tables import export
 
 __all__ = [
     "CONFIDENCE",
@@ -58,6 +61,7 @@ __all__ = [
     "Column",
     "Comparison",
     "DuplicateEpisodeError",
+    "ExportError",
     "Interval",
     "InvalidRunError",
     "Outcome",
@@ -70,7 +74,10 @@ __all__ = [
     "RunNotFoundError",
     "ScoreRow",
     "ScriptedSubjectError",
+    "Source",
+    "State",
     "SubjectRef",
+    "TableError",
     "UnknownVerdictsError",
     "UsageSource",
     "Usefulness",
@@ -84,6 +91,7 @@ __all__ = [
     "compliance_rate",
     "conditional_success",
     "disclosure_rate",
+    "export",
     "failure_rate",
     "figure_rows",
     "figure_svg",

@@ -1,10 +1,41 @@
 """The tables of loaded runs."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict
 
 from ..records import RunManifest, RunPaths
+
+ReadSteps = Callable[[Sequence[str] | None], pd.DataFrame]
+"""Reads all columns of the steps, or only some."""
+
+
+class State(StrEnum):
+    """What is known of the records that a table was made of."""
+
+    INTACT = "intact"
+    """Everything was as it was written, when it was exported."""
+    BROKEN = "broken"
+    """Something was changed, cut or taken away."""
+    UNCHECKED = "unchecked"
+    """Nobody verified the whole run; each ledger was held against its anchor as it was read."""
+
+
+class Source(BaseModel):
+    """A run that rows come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    run_id: str | None
+    """None where no manifest names it."""
+    root: str | None = None
+    """Root hash, as the manifest states it."""
+    state: State = State.UNCHECKED
+    folder: str | None = None
+    """Where it was read from; None for one that was read from exported tables."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +65,53 @@ class RunData:
     steps: pd.DataFrame
     verdicts: pd.DataFrame
     runs: tuple[RunInfo, ...] = ()
+    sources: tuple[Source, ...] = ()
+    """Where the rows come from."""
+
+    @classmethod
+    def of(
+        cls,
+        episodes: pd.DataFrame,
+        verdicts: pd.DataFrame | None = None,
+        steps: pd.DataFrame | None = None,
+        *,
+        extra: Literal["refuse", "keep"] = "refuse",
+    ) -> Self:
+        """Other people's results: tables with the columns of docs/tables.md.
+
+        An optional column that is absent is missing throughout; steps and verdicts take from their episode what they
+        lack. A truth that nobody states is unknown. Columns that are no column of the table are refused, or kept.
+        Raises `TableError`, which names column and row, and `DuplicateEpisodeError`.
+        """
+        from .tables._given import given_tables
+
+        whole, rows, found = given_tables(episodes, steps, verdicts, extra)
+        return cls(whole, rows, found)
+
+    @classmethod
+    def lazily(
+        cls,
+        episodes: pd.DataFrame,
+        read: ReadSteps,
+        verdicts: pd.DataFrame,
+        *,
+        runs: tuple[RunInfo, ...] = (),
+        sources: tuple[Source, ...] = (),
+    ) -> Self:
+        """Tables whose steps are read when they are asked for."""
+        made = cls.__new__(cls)
+        vars(made).update(episodes=episodes, verdicts=verdicts, runs=runs, sources=sources, _read=read)
+        return made
+
+    def steps_with(self, *names: str) -> pd.DataFrame:
+        """The steps with these columns only: of stored tables, nothing else is read."""
+        read: ReadSteps | None = vars(self).get("_read")
+        return self.steps[list(names)] if read is None or "steps" in vars(self) else read(names)[list(names)]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name != "steps" or "_read" not in vars(self):
+                raise AttributeError(f"{type(self).__name__} has no {name!r}")
+            vars(self)["steps"] = vars(self)["_read"](None)
+            return vars(self)["steps"]

@@ -9,6 +9,8 @@
     ├── ProfileError           (also ValueError)          a threshold profile or an external score is not usable
     ├── ScriptedSubjectError   (also ValueError)          a script would be decided on as if it were a model
     ├── InvalidRunError                                   the run is not what was written: nothing is decided on it
+    ├── TableError             (also ValueError)          a table lacks columns, or holds what they cannot hold
+    ├── ExportError            (also OSError)             tables cannot be written, or were changed since
     └── PageError              (also OSError)             the report cannot be written
 """
 
@@ -43,3 +45,11 @@ class InvalidRunError(AnalysisError):
 
 class PageError(AnalysisError, OSError):
     """The page of a report cannot be written where it should stand."""
+
+
+class TableError(AnalysisError, ValueError):
+    """A table lacks columns that it needs, or a column holds what it cannot hold."""
+
+
+class ExportError(AnalysisError, OSError):
+    """A folder of tables cannot be written where it should stand, or is not as it was written."""

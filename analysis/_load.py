@@ -5,24 +5,29 @@ from pathlib import Path
 
 from ..records import LIVE, RunPaths, RunView, Verdict, VerdictReached
 from ._columns import EPISODES, STEPS, VERDICTS, frame
-from ._data import RunData, RunInfo
+from ._data import RunData, RunInfo, Source
 from ._errors import DuplicateEpisodeError, UnknownVerdictsError
 from ._log import EpisodeLog, logs, manifest_of
 from ._rows import Row, episode_row, key_row, missing_verdict_row, verdict_row
 from ._step_rows import step_rows
+from .tables import is_tables, put_together, read_folder
 
 Visit = Callable[[EpisodeLog, Row, list[Verdict]], None]
 """Called once an episode, with its row, while its records are in memory."""
 
 
 def load(*runs: str | Path, verdicts: str = LIVE) -> RunData:
-    """Read one or more run directories; several are concatenated.
+    """Read run directories and folders of tables (`offswitch export`); several are concatenated.
 
     ``verdicts`` names a stored version to take instead of the live ones. A broken, cut or missing ledger raises
     nothing: it is an invalid episode. Raises `RunNotFoundError`, `UnknownVerdictsError`, `DuplicateEpisodeError`,
-    and `RecordError` for a manifest or stored verdicts that were changed.
+    `TableError` and `ExportError` for tables that do not hold, and `RecordError` for a manifest or stored verdicts
+    that were changed.
     """
-    return collect([info_of(Path(run)) for run in runs], verdicts=verdicts)
+    stored = [path for run in runs if is_tables(path := Path(run))]
+    direct = collect([info_of(path) for run in runs if (path := Path(run)) not in stored], verdicts=verdicts)
+    parts = [*([direct] if direct.runs else []), *(read_folder(path, verdicts) for path in stored)]
+    return direct if not stored else parts[0] if len(parts) == 1 else put_together(parts)
 
 
 def info_of(root: Path) -> RunInfo:
@@ -97,7 +102,13 @@ class _Rows:
     def data(self, runs: tuple[RunInfo, ...]) -> RunData:
         """The tables of everything taken in."""
         verdicts = self._verdicts + list(_missing(self._episodes, self._verdicts))
-        return RunData(frame(self._episodes, EPISODES), frame(self._steps, STEPS), frame(verdicts, VERDICTS), runs)
+        tables = (frame(self._episodes, EPISODES), frame(self._steps, STEPS), frame(verdicts, VERDICTS))
+        return RunData(*tables, runs, tuple(map(_source, runs)))
+
+
+def _source(run: RunInfo) -> Source:
+    told = run.manifest
+    return Source(run_id=told.run_id if told else None, root=told.root if told else None, folder=str(run.paths.root))
 
 
 def _missing(episodes: list[Row], verdicts: list[Row]) -> Iterable[Row]:

@@ -103,6 +103,10 @@ def manifest_of(paths: RunPaths) -> RunManifest | None:
 
     Raises `RunNotFoundError` where there are no episodes either, and as `load_manifest` does.
     """
+    if (paths.root / "tables.json").is_file():
+        raise RunNotFoundError(
+            f"load: {paths.root} holds exported tables, and a report shows the records; give the run directory"
+        )
     if not paths.episodes.is_dir():
         raise RunNotFoundError(
             f"load: {paths.root} holds no run (no folder {paths.episodes.name}/); give the directory that "

@@ -21,6 +21,8 @@ _CODES = {
     "analysis.DuplicateEpisodeError": USAGE,
     "analysis.ProfileError": USAGE,
     "analysis.ScriptedSubjectError": USAGE,
+    "analysis.TableError": USAGE,
+    "analysis.ExportError": USAGE,
     "runner.RunnerError": INVALID,
     "agents.AgentError": INVALID,
     "environments.ControlError": INVALID,

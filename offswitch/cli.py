@@ -276,6 +276,25 @@ def check(
 
 
 @app.command()
+def export(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Run directories or exported folders.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet or csv.")] = "parquet",
+    verdicts: Annotated[str, typer.Option(metavar="VERSION", help="Version of the verdicts.")] = "live",
+    as_json: Json = False,
+) -> int:
+    """Write the tables of one or more runs as Parquet or CSV.
+
+    With what each column means, where the rows come from, and whether the records are as they were written.
+    """
+    from . import _export
+
+    return _export.export(runs, out=out, kind=kind, verdicts=verdicts, as_json=as_json)
+
+
+@app.command()
 def verify(
     run_dir: RunDir,
     root: Annotated[str | None, typer.Option(metavar="HASH", help=_NOTED)] = None,
