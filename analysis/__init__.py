@@ -22,6 +22,7 @@ from ._errors import (
     RunNotFoundError,
     ScriptedSubjectError,
     TableError,
+    UnknownPageError,
     UnknownVerdictsError,
 )
 from ._escape import visible, visible_lines
@@ -78,6 +79,7 @@ __all__ = [
     "State",
     "SubjectRef",
     "TableError",
+    "UnknownPageError",
     "UnknownVerdictsError",
     "UsageSource",
     "Usefulness",

@@ -11,6 +11,7 @@
     ├── InvalidRunError                                   the run is not what was written: nothing is decided on it
     ├── TableError             (also ValueError)          a table lacks columns, or holds what they cannot hold
     ├── ExportError            (also OSError)             tables cannot be written, or were changed since
+    ├── UnknownPageError       (also LookupError)         there is no page or format of that name
     └── PageError              (also OSError)             the report cannot be written
 """
 
@@ -53,3 +54,7 @@ class TableError(AnalysisError, ValueError):
 
 class ExportError(AnalysisError, OSError):
     """A folder of tables cannot be written where it should stand, or is not as it was written."""
+
+
+class UnknownPageError(AnalysisError, LookupError):
+    """There is no page, no format or no episode of that name."""

@@ -17,6 +17,7 @@ _CODES = {
     "environments.ScenarioError": USAGE,
     "monitors.MonitorError": USAGE,
     "analysis.RunNotFoundError": USAGE,
+    "analysis.UnknownPageError": USAGE,
     "analysis.UnknownVerdictsError": USAGE,
     "analysis.DuplicateEpisodeError": USAGE,
     "analysis.ProfileError": USAGE,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import _exits
+from . import _analysing, _exits
 from ._guard import guard
 from ._screen import say, screened
 
@@ -273,6 +273,9 @@ def check(
     from . import _check
 
     return _check.check(runs, profile, external=external or [], allow_scripted=allow_scripted, as_json=as_json)
+
+
+_analysing.add(app)
 
 
 @app.command()
