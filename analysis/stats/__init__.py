@@ -2,14 +2,15 @@
 
 from ._bootstrap import SAMPLES, bootstrap
 from ._clusters import Clusters
-from ._compare import Trend, holm, mcnemar, trend
+from ._compare import holm, mcnemar
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, lower_bound, upper_bound, wilson
 from ._means import design_effect, difference, difference_of, log_ratio, mean
 from ._proportion import FEWEST_CLUSTERS, balanced, decisive, effective_n, proportion
 from ._sequence import confidence_sequence
-from ._sizes import needed, per_arm
+from ._sizes import needed, per_arm, power
 from ._survival import Survival, kaplan_meier
+from ._trend import Slope, Trend, clustered_slope, trend
 
 __all__ = [
     "CONFIDENCE",
@@ -19,11 +20,13 @@ __all__ = [
     "Clusters",
     "Estimate",
     "Interval",
+    "Slope",
     "Survival",
     "Trend",
     "balanced",
     "bootstrap",
     "clopper_pearson",
+    "clustered_slope",
     "confidence_sequence",
     "decisive",
     "design_effect",
@@ -38,6 +41,7 @@ __all__ = [
     "mean",
     "needed",
     "per_arm",
+    "power",
     "proportion",
     "trend",
     "upper_bound",

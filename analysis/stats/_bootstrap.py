@@ -1,7 +1,7 @@
 """Cluster and multilevel bootstrap."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from ._intervals import CONFIDENCE, Interval
 
 SAMPLES = 2000
 Statistic = Callable[..., float]
+_Rows = NDArray[np.intp]
 
 
 def bootstrap(
@@ -27,9 +28,12 @@ def bootstrap(
     what is in no inner level is not resampled within. ``statistic`` takes one array of row numbers a population and
     may say NaN where it has no value; None where more than a twentieth of the samples has none.
     Zero width means that the sample cannot tell: callers use an exact interval there.
+    Source: Efron and Tibshirani 1993, chapter 13 (percentiles); Ren et al. 2010 (resampling of nested levels).
     """
     rng = np.random.default_rng(seed)
-    plans = [_Plan([pd.factorize(np.asarray(level, dtype=object))[0] for level in levels]) for levels in populations]
+    plans = [_Plan(levels) for levels in populations]
+    if not all(plan.rows for plan in plans):
+        return None
     found = np.array([statistic(*(plan.draw(rng) for plan in plans)) for _ in range(samples)])
     told = found[~np.isnan(found)]
     if len(told) < 0.95 * samples:
@@ -42,30 +46,29 @@ def bootstrap(
 class _Plan:
     """Draws units of each level with replacement, inner ones within each drawn outer one."""
 
-    def __init__(self, levels: list[NDArray[np.intp]]) -> None:
-        self._tree = _tree(np.arange(len(levels[0])), levels)
+    def __init__(self, levels: Sequence[Sequence[Any] | NDArray[Any]]) -> None:
+        codes = [pd.factorize(np.asarray(level, dtype=object))[0] for level in levels]
+        if len({len(one) for one in codes}) != 1 or any((one < 0).any() for one in codes):
+            raise ValueError("bootstrap: each level gives one label to every row of its population, none missing")
+        self.rows = len(codes[0])
+        self._order = np.lexsort(codes[::-1])
+        changes = np.zeros(max(self.rows - 1, 0), dtype=bool)
+        self._starts: list[_Rows] = []
+        """Of each level, where its units begin among the sorted rows."""
+        for level in codes:
+            changes = changes | (np.diff(level[self._order]) != 0)
+            self._starts.append(np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.intp))
 
-    def draw(self, rng: np.random.Generator) -> NDArray[np.intp]:
+    def draw(self, rng: np.random.Generator) -> _Rows:
         """Row numbers of one resample."""
-        return _drawn(self._tree, rng)
-
-
-_Tree = Any
-"""Rows at the bottom, lists of trees above."""
-
-
-def _tree(rows: NDArray[np.intp], levels: list[NDArray[np.intp]]) -> _Tree:
-    if not levels:
-        return rows
-    codes = levels[0][rows]
-    order = np.argsort(codes, kind="stable")
-    cuts = np.flatnonzero(np.diff(codes[order])) + 1
-    return [_tree(part, levels[1:]) for part in np.split(rows[order], cuts)]
-
-
-def _drawn(tree: _Tree, rng: np.random.Generator) -> NDArray[np.intp]:
-    if isinstance(tree, np.ndarray):
-        return cast("NDArray[np.intp]", tree)
-    branches = cast("list[_Tree]", tree)
-    chosen = rng.integers(len(branches), size=len(branches))
-    return np.concatenate([_drawn(branches[index], rng) for index in chosen])
+        outermost = len(self._starts[0])
+        units: _Rows = rng.integers(outermost, size=outermost).astype(np.intp)
+        for outer, inner in zip(self._starts, self._starts[1:], strict=False):
+            edges = np.searchsorted(inner, np.append(outer, self.rows))
+            first, count = edges[:-1][units], np.diff(edges)[units]
+            widths = np.repeat(count, count)
+            units = (np.repeat(first, count) + np.floor(rng.random(len(widths)) * widths)).astype(np.intp)
+        starts = self._starts[-1]
+        sizes = np.diff(np.append(starts, self.rows))[units]
+        within: _Rows = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return self._order[np.repeat(starts[units], sizes) + within]

@@ -2,7 +2,7 @@
 
 import math
 
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from ._intervals import CONFIDENCE, upper_bound
 
@@ -30,3 +30,19 @@ def per_arm(p: float, q: float, *, power: float = 0.8, confidence: float = CONFI
         raise ValueError("per_arm: equal rates cannot be told apart")
     z = float(ndtri(0.5 + confidence / 2) + ndtri(power))
     return math.ceil(z**2 * (p * (1 - p) + q * (1 - q)) / (p - q) ** 2 * deff)
+
+
+def power(p: float, q: float, per_arm: int, *, confidence: float = CONFIDENCE, deff: float = 1.0) -> float:
+    """Chance that a two-sided test tells rates ``p`` and ``q`` apart with ``per_arm`` observations of each.
+
+    ``deff`` is the design effect of repetition: the observations are worth ``per_arm / deff``. The normal
+    approximation of the unpaired comparison, as in `per_arm`.
+    """
+    spread = p * (1 - p) + q * (1 - q)
+    if p == q or spread == 0:
+        raise ValueError("power: equal or certain rates need no sample")
+    if per_arm <= 0 or deff <= 0:
+        raise ValueError(f"power: {per_arm} observations at a design effect of {deff} are impossible")
+    reach = abs(p - q) * math.sqrt(per_arm / deff / spread)
+    z = float(ndtri(0.5 + confidence / 2))
+    return float(ndtr(reach - z) + ndtr(-reach - z))
