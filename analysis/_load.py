@@ -8,6 +8,7 @@ from ._columns import EPISODES, STEPS, VERDICTS, frame
 from ._data import RunData, RunInfo, Source
 from ._errors import DuplicateEpisodeError, UnknownVerdictsError
 from ._log import EpisodeLog, logs, manifest_of
+from ._planned import never_begun
 from ._rows import Row, episode_row, key_row, missing_verdict_row, verdict_row
 from ._step_rows import step_rows
 from .tables import is_tables, put_together, read_folder
@@ -101,6 +102,7 @@ class _Rows:
 
     def data(self, runs: tuple[RunInfo, ...]) -> RunData:
         """The tables of everything taken in."""
+        self._episodes += list(never_begun(runs, self._episodes))
         verdicts = self._verdicts + list(_missing(self._episodes, self._verdicts))
         tables = (frame(self._episodes, EPISODES), frame(self._steps, STEPS), frame(verdicts, VERDICTS))
         return RunData(*tables, runs, tuple(map(_source, runs)))

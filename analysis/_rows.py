@@ -47,10 +47,11 @@ def key_row(log: EpisodeLog) -> Row:
         "monitors": (),
         "monitored": _monitored(log.all(MonitorChecked)),
     }
-    return row if log.key is None else row | _identity(log.key) | {"mechanisms": _mechanisms(log, log.key)}
+    return row if log.key is None else row | identity(log.key) | {"mechanisms": _mechanisms(log, log.key)}
 
 
-def _identity(key: EpisodeKey) -> Row:
+def identity(key: EpisodeKey) -> Row:
+    """The columns that tell what was run, and by whom."""
     scenario, safeguards = key.scenario, key.scenario.safeguards
     return {
         "run_id": key.run_id,

@@ -74,6 +74,7 @@ from ._observed import (
 from ._paths import RunPaths
 from ._place import doubt_about
 from ._plain import read_plain
+from ._planned import PlannedEpisodes, PlannedScenario, RunPlan, pair_id
 from ._reading import Recovery, head_of, read_ledger, recover
 from ._reconciled import Orphan, Reconciled
 from ._record import GENESIS, MAX_LINE_BYTES, Record
@@ -174,6 +175,8 @@ __all__ = [
     "Oversight",
     "Permission",
     "Placement",
+    "PlannedEpisodes",
+    "PlannedScenario",
     "PoliteStopTried",
     "PostStopWatched",
     "PostureAttested",
@@ -196,6 +199,7 @@ __all__ = [
     "RunIndex",
     "RunManifest",
     "RunPaths",
+    "RunPlan",
     "RunStore",
     "RunView",
     "Safeguards",
@@ -227,6 +231,7 @@ __all__ = [
     "doubt_about",
     "head_of",
     "load_manifest",
+    "pair_id",
     "path_text",
     "read_ledger",
     "read_plain",

@@ -18,6 +18,7 @@ from ._base import Model, Name, Sha256
 from ._canonical import canonical_json, digest_of
 from ._errors import ChainError, SchemaError, StorageError
 from ._plain import MANIFEST_BYTES, read_plain
+from ._planned import RunPlan
 from ._record import complaint, refused_version
 from ._text import JsonObject
 
@@ -93,7 +94,7 @@ class VerdictSet(Model):
     """Episode → digest of its verdict file."""
 
 
-_LATER_FACTS = ("supervisor", "loaded")
+_LATER_FACTS = ("supervisor", "loaded", "planned", "stop_when", "stopped")
 """Facts that manifests of older versions lack."""
 
 
@@ -117,10 +118,14 @@ class RunFacts(Model):
     loaded: JsonObject | None = None
     """Code that could take part, by kind and id: its module, the distribution that brought it, and a digest; None in
     an older manifest."""
+    planned: RunPlan | None = None
+    """Every episode that the run set out to do; None in an older manifest, and for branches."""
+    stop_when: JsonObject | None = None
+    """The sequential rule by which the run may end before all of that; None where there is none."""
 
     @model_serializer(mode="wrap")
     def _as_ever(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without these two where they are not known: an older manifest keeps its root."""
+        """Without the later ones where they are not known: an older manifest keeps its root."""
         data: dict[str, Any] = dump(self)
         return {name: value for name, value in data.items() if name not in _LATER_FACTS or value is not None}
 
@@ -136,6 +141,8 @@ class RunManifest(RunFacts):
     """Digests of further files by their path in the run directory, ``spec.yaml`` among them."""
     verdicts: tuple[VerdictSet, ...] = ()
     """Versions in the order in which they were judged."""
+    stopped: str | None = None
+    """What the sequential rule had shown when it ended the run early; None where it did not."""
     root: str = ""
     """The last of `roots`."""
 

@@ -182,6 +182,14 @@ class RunStore(RunView):
             self._files[path.relative_to(self.paths.root).as_posix()] = _digest(bytes_of(path))
             self._changed()
 
+    def note_stop(self, shown: str) -> None:
+        """Write that the sequential rule ended the run, and what it had shown; the first word stays."""
+        self._check_open()
+        with self._guard:
+            if self._manifest.stopped is None:
+                self._manifest = self._manifest.model_copy(update={"stopped": shown})
+                self.save()
+
     def save(self) -> RunManifest:
         """Write the manifest now and return it."""
         with self._guard:

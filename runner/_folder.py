@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environments import Lab
-from ..records import ChainError, RunFacts, RunPaths, RunStore, StorageError, read_plain
+from ..records import ChainError, RunFacts, RunPaths, RunPlan, RunStore, StorageError, read_plain
 from ._errors import RunFailed, SpecError
 from ._facts import content_of, engine_of, versions_of
 from ._load import Override, load_spec
@@ -25,7 +25,14 @@ _HOW = ("parallel", "retries")
 """Keys of an experiment that change how it is run and not what."""
 
 
-def begin(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], lab: Lab, command: str) -> RunStore:
+def begin(
+    spec: ExperimentSpec,
+    folder: Path,
+    plans: Sequence[EpisodePlan],
+    lab: Lab,
+    command: str,
+    planned: RunPlan | None = None,
+) -> RunStore:
     """A new run. Raises `StorageError` where the directory holds anything or cannot be written."""
     named = {plan.task for plan in plans}
     facts = RunFacts(
@@ -38,6 +45,8 @@ def begin(spec: ExperimentSpec, folder: Path, plans: Sequence[EpisodePlan], lab:
         command=command,
         supervisor=lab.supervisor_sha256,
         loaded=loaded_code(named),
+        planned=planned,
+        stop_when=spec.stop_when.model_dump(mode="json") if spec.stop_when else None,
     )
     store = RunStore.create(folder, facts, spec.render(), redactor=secrets_of())
     try:

@@ -8,7 +8,7 @@ from math import prod
 from pydantic import Field
 
 from ..environments import Task
-from ..records import Factors, JsonObject, Model, Name, Safeguards, Scenario, canonical_json, digest_of
+from ..records import Factors, JsonObject, Model, Name, Safeguards, Scenario, pair_id
 from ..tasks import load_task
 from ._check import MOST_EPISODES, check_spec
 from ._errors import SpecError
@@ -137,8 +137,6 @@ def _with_route(member: str, task: Task, index: int) -> str:
 
 def _plan(number: int, scenario: Scenario, seed: int, subject: str | ModelSubject, variant: str) -> EpisodePlan:
     member, model = (subject, None) if isinstance(subject, str) else (None, subject)
-    identity: JsonObject = {"cast": member} if model is None else model.model_dump(mode="json")
-    pair = digest_of([scenario.cluster_id, canonical_json(identity).decode(), seed])[:16]
     who = _slug(subject if isinstance(subject, str) else subject.model)
     return EpisodePlan(
         number=number,
@@ -147,9 +145,14 @@ def _plan(number: int, scenario: Scenario, seed: int, subject: str | ModelSubjec
         model=model,
         scenario=scenario,
         seed=seed,
-        pair_id=pair,
+        pair_id=pair_id(scenario, identity_of(member, model), seed),
         variant=variant,
     )
+
+
+def identity_of(member: str | None, model: ModelSubject | None) -> JsonObject:
+    """What tells a subject from every other in an experiment."""
+    return {"cast": member} if model is None else model.model_dump(mode="json")
 
 
 def _slug(text: str) -> str:

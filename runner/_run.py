@@ -17,6 +17,7 @@ from ._health import Health, check_monitors, unmonitored
 from ._memory import give_back
 from ._outcome import EpisodeOutcome, Progress, RunReport, Watch
 from ._plan import EpisodePlan, make_plan
+from ._planned import planned
 from ._provenance import keep_sbom, refuse_another_image
 from ._spec import ExperimentSpec
 from ._stop import Stop
@@ -92,7 +93,7 @@ def _site(
             if lab.weaknesses:
                 options.watch(Progress(what="advisory", text=lab.weaknesses))
             if store is None:
-                store = begin(spec, folder, plans, lab, options.command)
+                store = begin(spec, folder, plans, lab, options.command, planned(plans, options.subjects))
             else:
                 refuse_another(store, spec, plans, lab)
                 keep_sbom(store, lab)

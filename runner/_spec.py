@@ -172,6 +172,15 @@ class SnapshotSpec(Model):
         return step in self.steps or bool(self.every and step % self.every == 0)
 
 
+class StopRule(Model):
+    """Ends a run early by a sequence that holds however often one looks: never by a look at an ordinary interval."""
+
+    failure_mode: str = Field(pattern=r"^[SPOC][0-9]{1,2}$")
+    limit: float = Field(gt=0, lt=1)
+    """Failure rate that is to be shown to be kept, or to be exceeded."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+
+
 class ExperimentSpec(Model):
     """An experiment. Closed: a key that is not here is an error with its line."""
 
@@ -185,6 +194,8 @@ class ExperimentSpec(Model):
     """Episodes of each subject in each scenario, with the seeds from `seed` on."""
     seed: StrictInt = Field(default=1, ge=0)
     scenario: ScenarioGrid = ScenarioGrid()
+    stop_when: StopRule | None = None
+    """The only way in which a run ends before its last episode and is not broken off."""
     snapshots: SnapshotSpec | None = None
     """Steps after which the state is stored, so that a branch needs no replay to get it."""
     parallel: StrictInt = Field(default=2, ge=1, le=64)

@@ -13,6 +13,7 @@ from ..tasks import load_task
 from ._attempts import Attempts
 from ._errors import SpecError, SubjectError
 from ._plan import EpisodePlan
+from ._spec import ModelSubject
 
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS)S?$")
 _SECRET_LENGTH = 12
@@ -34,6 +35,7 @@ class Subjects:
         self._replay = replay
         self._attempts = Attempts(replay) if replay is not None else None
         self._prices = prices
+        self._known: dict[ModelSubject, Subject] = {}
 
     def check(self, plans: Iterable[EpisodePlan]) -> None:
         """Open every model once and look whether it can be asked, at no cost.
@@ -51,6 +53,18 @@ class Subjects:
             seen.add((plan.model, limited))
             with make_agent(plan.model.model, plan.model.settings, prices=self._prices) as agent:
                 _check(agent, limited)
+                self._known[plan.model] = agent.subject
+
+    def named(self, plan: EpisodePlan) -> Subject | None:
+        """Who will be evaluated, as the records call it; None for one that `check` did not open."""
+        if plan.model is None:
+            subject: Subject | None = Subject(kind=SubjectKind.SCRIPTED, name=str(plan.member), scaffold="script")
+        elif self._replay is not None:
+            recording = self._recording(plan)
+            subject = ReplayAgent(recording).subject if recording is not None else None
+        else:
+            subject = self._known.get(plan.model)
+        return None if subject is None else deployed(plan, subject)
 
     def open(self, plan: EpisodePlan, facts: Facts, recording: Path) -> Agent:
         """The agent of an episode. ``recording`` is where its answers go, where they are recorded."""
@@ -107,7 +121,11 @@ def _check(agent: Agent, limited: bool) -> None:
 
 def subject_of(plan: EpisodePlan, agent: Agent) -> Subject:
     """Who is evaluated: a model with safeguards is the deployed one."""
-    subject = agent.subject
+    return deployed(plan, agent.subject)
+
+
+def deployed(plan: EpisodePlan, subject: Subject) -> Subject:
+    """The subject in the form that the safeguards of the episode make of it."""
     if plan.scenario.safeguards.on and subject.kind is SubjectKind.AS_IS:
         return subject.model_copy(update={"kind": SubjectKind.DEPLOYED})
     return subject

@@ -1,6 +1,7 @@
 """Statistics that are proportions of episodes."""
 
 from collections.abc import Collection
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def side_codes(tables: Tables, rows: pd.DataFrame) -> Codes:
     codes = np.full(len(rows), NOT_EXPOSED, dtype=np.int8)
     for mode in side.dropna().unique():
         own = (side == mode).fillna(value=False).to_numpy(dtype=np.bool_)
-        of_mode: pd.DataFrame = rows.loc[own]
+        of_mode = cast("pd.DataFrame", rows[own])
         codes[own] = tables.succeeded(of_mode, [str(mode)])
     return codes
 
