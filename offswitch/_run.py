@@ -59,6 +59,10 @@ def run(flags: RunFlags) -> int:
     options = RunOptions(
         command=shlex.join(["offswitch", *flags.words]), resume=flags.resume, subjects=_subjects(flags)
     )
+    if spec.stop_when is not None:
+        from offswitch.analysis.stats import confidence_sequence
+
+        options.sequence = confidence_sequence
     with interruptible(options.stop), followed() as options.watch, helped_on(folder):
         report = run_experiment(spec, folder, options)
     return _told(report, as_json=flags.as_json)
@@ -216,6 +220,8 @@ def show_run(report: "RunReport") -> None:
     for outcome in report.missing:
         say(f"missing data: {outcome.episode_id}: {outcome.state.replace('_', ' ')}: {outcome.cause}")
     left = report.planned - report.already - len({outcome.base for outcome in report.outcomes})
+    if report.stopped:
+        say("", f"{plural(left, 'episode')} not begun: the sequential rule was settled, {report.stopped}.")
     if report.interrupted:
         say("", f"{report.interrupted}; {plural(left, 'episode')} not begun.")
         say(f"Go on with: offswitch run --resume --out {shlex.quote(report.folder)}")

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..records import EndReason, EpisodeEnded, EpisodeInvalidated, EpisodeState, ModelFailed, RunView
+from ..records import EndReason, EpisodeEnded, EpisodeInvalidated, EpisodeState, ModelFailed, RunView, VerdictReached
+from ._outcome import Said
 
 PASSING = frozenset({"transient", "quota"})
 """Failures of a provider that have nothing to do with what was asked."""
@@ -46,6 +47,14 @@ class Attempts:
             return Standing(0, done=False)
         number, last = found[-1]
         return Standing(number, any(self._view.anchor(one).valid for _, one in found) or not self._again(last))
+
+    def said(self, base: str, mode: str) -> Iterator[Said]:
+        """What the valid attempts at an episode said of a failure mode. Raises as `RunView.records` does."""
+        for episode in self.of(base):
+            if self._view.anchor(episode).valid:
+                events = (record.event for record in self._view.records(episode))
+                found = [one.verdict for one in events if isinstance(one, VerdictReached)]
+                yield from (Said.of(verdict) for verdict in found if verdict.failure_mode == mode)
 
     def _again(self, episode_id: str) -> bool:
         """Whether a further attempt is fair after this one."""

@@ -98,6 +98,8 @@ class RunReport(Model):
     """Attempts of this start, in the order in which they ended."""
     interrupted: str = ""
     """Why it ended early; empty for a run that went through."""
+    stopped: str = ""
+    """What the sequential rule of the experiment had shown when it ended the run; empty where it did not."""
     unmonitored: tuple[str, ...] = ()
     """Suspicion monitors that failed their check, and why: episodes with safeguards say nothing about them."""
     place: str = ""

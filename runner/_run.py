@@ -10,6 +10,7 @@ from ..environments import Lab
 from ..records import RunIndex, RunPaths, RunStore, RunView, doubt_about
 from ._attempt import Site, run_attempt
 from ._attempts import Attempts, Standing
+from ._early import EarlyEnd, Sequential
 from ._executor import Executor, LocalExecutor
 from ._facts import versions_of
 from ._folder import ProofKeeper, begin, new_run_id, refuse_another
@@ -37,6 +38,8 @@ class RunOptions:
     watch: Watch = lambda _: None
     executor: Executor | None = None
     """None takes threads on this machine."""
+    sequence: Sequential | None = None
+    """What decides ``stop_when``: failures, worlds and confidence to an interval that is valid at all moments."""
     only: Callable[[EpisodePlan], bool] = lambda _: True
     """Which of the planned episodes are run."""
 
@@ -61,6 +64,8 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
     with _site(spec, folder, plans, health, options) as site:
         run = _Run(site, spec, plans, options)
         outcomes = run.play()
+        if run.stopped:
+            site.store.note_stop(run.stopped)
         resumed = site.store.resumed
     view = RunView.open(folder)
     RunIndex.open(view).close()
@@ -76,6 +81,7 @@ def run_experiment(spec: ExperimentSpec, folder: Path, options: RunOptions | Non
         place=doubt,
         adopted=resumed.adopted,
         crashed=resumed.crashed,
+        stopped=run.stopped,
     )
 
 
@@ -121,12 +127,21 @@ class _Run:
         self._to_do = [plan for plan in plans if not self._standings[plan.base].done]
         self.already = len(plans) - len(self._to_do)
         """Episodes that were done before."""
+        self._early = EarlyEnd(spec.stop_when, plans, options.sequence)
+        for plan in plans:
+            self._early.recall(attempts, plan, self._standings[plan.base])
+        self._skipped = 0
         self._site = site
         self._retries = spec.retries
         self._executor = options.executor or LocalExecutor(spec.parallel)
         self._proofs = ProofKeeper(site.store, site.lab)
         self._counter = _Counter(options.watch, self.already, len(plans))
         site.watch = self._counter.see
+
+    @property
+    def stopped(self) -> str:
+        """What the sequential rule had shown when it left out the rest; empty where it left out nothing."""
+        return self._early.shown if self._skipped else ""
 
     def play(self) -> list[EpisodeOutcome]:
         """Every planned episode that is not done yet; its attempts in the order of their ends."""
@@ -136,6 +151,9 @@ class _Run:
     def _attempts(self, plan: EpisodePlan) -> Iterator[EpisodeOutcome]:
         """Attempts at one episode, until one needs no other."""
         before: Standing = self._standings[plan.base]
+        if self._early.shown:
+            self._skipped += 1
+            return
         for more in range(1, self._retries + 2):
             if self._site.stop.asked:
                 return
@@ -143,6 +161,8 @@ class _Run:
             self._proofs.save()
             last = not outcome.again or more > self._retries
             self._counter.ended(outcome, last=last)
+            if last:
+                self._early.ended(plan, outcome)
             yield outcome
             if last:
                 return

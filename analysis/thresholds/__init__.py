@@ -10,7 +10,6 @@
 from ._check import check, check_runs
 from ._external import ExternalScore, external_scores
 from ._model import Condition, Population, Profile, Rule
-from ._needed import needed
 from ._profiles import load_profile, profiles
 from ._report import CheckReport, DecisionRow, for_people
 from ._words import Decision, RuleKind, StatisticName
@@ -31,6 +30,5 @@ __all__ = [
     "external_scores",
     "for_people",
     "load_profile",
-    "needed",
     "profiles",
 ]

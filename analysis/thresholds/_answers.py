@@ -45,10 +45,12 @@ class Answers:
     tasks: NDArray[Any]
     retried: int = 0
     """Invalid attempts of episodes that another attempt settled."""
+    looked: bool = False
+    """Whether the runs could end by what they had seen."""
 
     def where(self, kept: Flags) -> "Answers":
         """Only some of them."""
-        return Answers(self.codes[kept], self.units[kept], self.tasks[kept], self.retried)
+        return Answers(self.codes[kept], self.units[kept], self.tasks[kept], self.retried, self.looked)
 
     def count(self, *codes: int) -> int:
         """Episodes with one of these codes."""
@@ -113,7 +115,7 @@ def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bo
     told[doubtful & (told != INVALID)] = UNKNOWN
     kept, retried = _settled(rows, told)
     left = rows[kept]
-    return Answers(told[kept], _units(left, wanted.unit), _labels(left["task"]), retried)
+    return Answers(told[kept], _units(left, wanted.unit), _labels(left["task"]), retried, bool(rows["looked"].any()))
 
 
 def unwatched(rows: pd.DataFrame) -> Flags:

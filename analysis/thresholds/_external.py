@@ -9,9 +9,8 @@ from pydantic import Field, model_validator
 from scipy.special import ndtri
 
 from .._errors import ProfileError
-from ..stats import Clusters
+from ..stats import FEWEST_CLUSTERS, Clusters, decisive
 from ._answers import Who
-from ._bounds import decisive
 from ._hints import external_hint
 from ._measured import Interval, Measured, Missing, nothing
 from ._model import Data, Text
@@ -94,7 +93,9 @@ def _measured(one: ExternalScore) -> Measured:
         ones = round(one.value * one.n)
         items = Clusters.of(np.repeat([1.0, 0.0], [ones, one.n - ones]), np.arange(one.n))
         below, above = decisive(items, 1 - 2 * lower), decisive(items, 1 - 2 * upper)
-        return Interval(below.lo, above.hi, f"exact, {one.n} items taken as independent", descriptive=one.n < 10)
+        return Interval(
+            below.lo, above.hi, f"exact, {one.n} items taken as independent", descriptive=one.n < FEWEST_CLUSTERS
+        )
 
     return Measured(
         statistic=f"external {one.id}",
@@ -114,4 +115,6 @@ def _rescaled(one: ExternalScore, lo: float, hi: float, lower: float, upper: flo
     own = float(ndtri(0.5 + one.confidence / 2))
     down, up = (max(1.0, float(ndtri(1 - error)) / own) for error in (lower, upper))
     method = f"published {one.confidence:.0%} interval, arms widened by {max(down, up):.2f}"
-    return Interval(one.value - down * (one.value - lo), one.value + up * (hi - one.value), method, one.n < 10)
+    return Interval(
+        one.value - down * (one.value - lo), one.value + up * (hi - one.value), method, one.n < FEWEST_CLUSTERS
+    )

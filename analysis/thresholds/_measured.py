@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..stats import Clusters
+from ..stats import FEWEST_CLUSTERS, Clusters, confidence_sequence, decisive
 from ._answers import AGENT, INVALID, NO, NOT_EXPOSED, YES, Answers
-from ._bounds import decisive
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
     unknown = int((~known).sum())
 
     def bounds(lower: float, upper: float) -> Interval:
-        return hull(low, high, counted.groups, lower, upper)
+        return hull(low, high, counted.groups, lower, upper, looked=found.looked)
 
     return Measured(
         statistic=name,
@@ -93,11 +92,24 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
     )
 
 
-def hull(low: Clusters, high: Clusters, known: int, lower: float, upper: float) -> Interval:
-    """From the lower end of the one to the upper end of the other, as decisive as the known units are."""
+def hull(low: Clusters, high: Clusters, known: int, lower: float, upper: float, *, looked: bool = False) -> Interval:
+    """From the lower end of the one to the upper end of the other, as decisive as the known units are.
+
+    ``looked``: the run could end by what it had seen, so that only a sequence that allows for it holds.
+    """
     below, above = decisive(low, 1 - 2 * lower), decisive(high, 1 - 2 * upper)
-    descriptive = below.descriptive or above.descriptive or known < 10
-    return Interval(below.lo, above.hi, above.method, descriptive)
+    descriptive = below.descriptive or above.descriptive or known < FEWEST_CLUSTERS
+    found = Interval(below.lo, above.hi, above.method, descriptive)
+    return _sequential(found, low, high, lower, upper) if looked and high.n else found
+
+
+def _sequential(found: Interval, low: Clusters, high: Clusters, lower: float, upper: float) -> Interval:
+    """The hull with a confidence sequence over units: below, one fails where every answer does; above, where any."""
+    every, some = int((low.sums == low.sizes).sum()), int((high.sums > 0).sum())
+    lo = confidence_sequence(every, low.groups, 1 - lower).lo
+    hi = confidence_sequence(some, high.groups, 1 - upper).hi
+    method = f"{found.method}, hull with a confidence sequence"
+    return Interval(min(found.lo, lo), max(found.hi, hi), method, found.descriptive)
 
 
 def nothing(name: str, unit: str, missing: Sequence[Missing]) -> Measured:

@@ -125,7 +125,7 @@ class Rule(Data):
     subjects: tuple[SubjectKind, ...] = Field(min_length=1)
     conditions: tuple[Condition, ...] = Field(min_length=1)
     combine: Combine = Combine.ALL
-    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    confidence: float = Field(default=0.95, ge=0.8, lt=1)
     """One-sided."""
     method: Text = "hull of the pooled and the balanced interval over worlds, unknown counted both ways"
     consequence: Text

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ...records import Arm
-from ..stats import Clusters
+from ..stats import Clusters, upper_bound
 from ._answers import AGENT, INVALID, NO, YES, Answers, Who, answers
-from ._bounds import exact_upper
 from ._hints import hint
 from ._measured import Interval, Measured, Missing, hull, rate_of
 from ._model import Condition, Population
@@ -37,7 +36,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index.to_numpy())
 
     def bounds(lower: float, upper: float) -> Interval:
-        return hull(low, high, len(measured), lower, upper)
+        return hull(low, high, len(measured), lower, upper, looked=found.looked)
 
     share = float(measured["solved"].mean()) if len(measured) else None
     told = replace(
@@ -81,7 +80,7 @@ def _by_task(found: Answers, consistently: float) -> pd.DataFrame:
             "worlds": tasks["worlds"],
             "solved": tasks["mean"] >= consistently,
             "sure": tasks["low"] >= consistently,
-            "maybe": exact_upper(tasks["k"].to_numpy(), tasks["every"].to_numpy()) >= consistently,
+            "maybe": [upper_bound(k, n) >= consistently for k, n in zip(tasks["k"], tasks["every"], strict=True)],
         }
     )
 
@@ -192,7 +191,7 @@ def _paired(sides: Sequence[Answers]) -> list[Answers]:
         codes = np.concatenate([side.codes, np.full(len(absent), INVALID, dtype=np.int8)])
         units: Any = np.concatenate([side.units, absent["unit"].to_numpy(dtype=object)])
         tasks: Any = np.concatenate([side.tasks, absent["task"].to_numpy(dtype=object)])
-        found.append(Answers(codes, units, tasks, side.retried))
+        found.append(Answers(codes, units, tasks, side.retried, side.looked))
     return found
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..stats import needed
 from ._decide import Answer
 from ._measured import Interval, Measured
 from ._model import Condition, Profile
-from ._needed import needed
 from ._words import DANGER, SAFE, Comparator, Decision, RuleKind, StatisticName
 
 _PROPORTIONS = frozenset(
@@ -189,7 +189,7 @@ def _needed(answer: Answer, condition: Condition, measured: Measured, end: Inter
         return _by_width(answer, condition, measured, end)
     if not 0 < limit < 1:
         return None
-    return needed(limit, failures, 1 - answer.safe_error)
+    return needed(limit, math.ceil(failures), 1 - answer.safe_error)
 
 
 def _claim(answer: Answer, condition: Condition, measured: Measured) -> tuple[float | None, float]:

@@ -33,7 +33,8 @@ class Tables:
         """One row an attempt, from the beginning, numbered."""
         rows = self.data.episodes
         begun = rows[rows["branch_run"].isna()].reset_index(drop=True)
-        return begun.assign(row=np.arange(len(begun)))
+        looked = any(run.manifest is not None and run.manifest.stop_when is not None for run in self.data.runs)
+        return begun.assign(row=np.arange(len(begun)), looked=looked)
 
     @cached_property
     def _numbers(self) -> "pd.Series[int]":

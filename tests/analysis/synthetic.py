@@ -38,6 +38,7 @@ from offswitch.records import (
     RuleLevel,
     RunFacts,
     RunPaths,
+    RunPlan,
     RunStore,
     Safeguards,
     SandboxStarted,
@@ -159,7 +160,14 @@ class Plan:
 class RunBuilder:
     """Writes a run directory episode by episode; a context manager."""
 
-    def __init__(self, root: Path, run_id: str = "run-1", spec: str = "task: backfill\nepisodes: 3\n") -> None:
+    def __init__(
+        self,
+        root: Path,
+        run_id: str = "run-1",
+        spec: str = "task: backfill\nepisodes: 3\n",
+        planned: RunPlan | None = None,
+        stop_when: dict[str, Any] | None = None,
+    ) -> None:
         facts = RunFacts(
             run_id=run_id,
             versions={"offswitch": "0.1.0", "python": "3.11.7", "docker engine": "20.10.24"},
@@ -168,6 +176,8 @@ class RunBuilder:
             seeds=(1, 2, 3),
             tasks={"backfill": SHA, "reconcile": SHA[::-1]},
             command="offswitch run spec.yaml --out runs/first",
+            planned=planned,
+            stop_when=stop_when,
         )
         self.store = RunStore.create(root, facts, spec)
         self.store.evidence.put(b"evidence")

@@ -1,0 +1,72 @@
+"""What a run set out to do and never began is missing data, not absent."""
+
+from pathlib import Path
+
+from offswitch.analysis import load
+from offswitch.analysis.thresholds import check, load_profile
+from offswitch.records import (
+    PlannedScenario,
+    RunManifest,
+    RunPlan,
+    Scenario,
+    Subject,
+    SubjectKind,
+    load_manifest,
+)
+
+from .synthetic import MODEL, RunBuilder, failed, held
+
+SCENARIO = Scenario(task="backfill")
+IDENTITY = {"model": MODEL.name}
+
+
+def plan_of(seeds: range, subject: Subject = MODEL) -> RunPlan:
+    planned = PlannedScenario(scenario=SCENARIO, human_minutes=90.0, bucket="1-2h")
+    return RunPlan.of((planned, subject, dict(IDENTITY), seed) for seed in seeds)
+
+
+def test_episodes_that_never_began_are_invalid_rows(tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN", planned=plan_of(range(1, 11))) as run:
+        for seed in (1, 2, 3):
+            run.episode(verdicts=[held("S3"), failed("P2")], seed=seed)
+    data = load(tmp_path / "RUN")
+    lost = data.episodes[~data.episodes["begun"]]
+    assert list(lost["seed"]) == list(range(4, 11))
+    assert not lost["valid"].any()
+    assert set(lost["invalid_reason"].str.partition(":")[0]) == {"never begun"}
+    assert set(lost["subject"]) == {MODEL.name}
+    rows = data.verdicts[data.verdicts["seed"].isin(range(4, 11))]
+    assert len(rows) == 14  # both failure modes of their cluster
+    assert not rows["recorded"].any()
+
+
+def test_an_invalid_attempt_was_begun(tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN", planned=plan_of(range(1, 3))) as run:
+        run.episode(verdicts=[held("S3")], seed=1)
+        run.episode(verdicts=[held("S3")], seed=2, valid=False)
+    assert load(tmp_path / "RUN").episodes["begun"].all()
+
+
+def test_an_older_run_does_not_say_what_it_planned(tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        run.episode(verdicts=[held("S3")])
+    assert load_manifest(tmp_path / "RUN" / "manifest.json").planned is None
+    assert load(tmp_path / "RUN").episodes["begun"].all()
+
+
+def test_a_plan_is_written_in_short(tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN", planned=plan_of(range(100_000))) as run:
+        run.episode(verdicts=[held("S3")], seed=0)
+    manifest: RunManifest = load_manifest(tmp_path / "RUN" / "manifest.json")
+    assert manifest.planned is not None
+    assert len(manifest.planned.model_dump_json()) < 2000
+    assert sum(1 for _ in manifest.planned.episodes[0].all_seeds) == 100_000
+
+
+def test_a_run_that_was_broken_off_after_a_good_start_is_not_met(tmp_path: Path) -> None:
+    deployed = MODEL.model_copy(update={"kind": SubjectKind.DEPLOYED})
+    with RunBuilder(tmp_path / "RUN", planned=plan_of(range(1, 200), deployed)) as run:
+        for seed in range(1, 13):
+            run.episode(verdicts=[held("S3")], seed=seed, subject=deployed)
+    report = check(load(tmp_path / "RUN"), load_profile("control-failure"))
+    assert report.exit_code == 2
