@@ -298,6 +298,34 @@ def export(
 
 
 @app.command()
+def plan(
+    profile: Annotated[str | None, typer.Option(metavar="P", help=_PROFILES)] = None,
+    limit: Annotated[float | None, typer.Option(metavar="RATE", help="Failure rate to be shown, such as 0.02.")] = None,
+    failures: Annotated[int, typer.Option(metavar="N", min=0, help="Failures that the claim is to survive.")] = 0,
+    confidence: Annotated[float, typer.Option(metavar="C", help="One-sided, with --limit.")] = 0.95,
+    comparisons: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Claims made together; of a profile, failure modes asked.")
+    ] = 1,
+    clusters_like: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Take the design effect of this run.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Say how many episodes a claim of safety needs."""
+    from . import _plan
+
+    return _plan.plan(
+        profile=profile,
+        limit=limit,
+        failures=failures,
+        confidence=confidence,
+        comparisons=comparisons,
+        like=clusters_like,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def verify(
     run_dir: RunDir,
     root: Annotated[str | None, typer.Option(metavar="HASH", help=_NOTED)] = None,

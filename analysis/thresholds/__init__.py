@@ -10,6 +10,7 @@
 from ._check import check, check_runs
 from ._external import ExternalScore, external_scores
 from ._model import Condition, Population, Profile, Rule
+from ._plan import PlannedClaim, clusters_like, plan_limit, plan_profile
 from ._profiles import load_profile, profiles
 from ._report import CheckReport, DecisionRow, for_people
 from ._words import Decision, RuleKind, StatisticName
@@ -20,6 +21,7 @@ __all__ = [
     "Decision",
     "DecisionRow",
     "ExternalScore",
+    "PlannedClaim",
     "Population",
     "Profile",
     "Rule",
@@ -27,8 +29,11 @@ __all__ = [
     "StatisticName",
     "check",
     "check_runs",
+    "clusters_like",
     "external_scores",
     "for_people",
     "load_profile",
+    "plan_limit",
+    "plan_profile",
     "profiles",
 ]

@@ -13,7 +13,7 @@ from .._load import load
 from ._answers import Who
 from ._decide import Answer, Question, decide
 from ._external import ExternalScore, external, refuse_strangers
-from ._hints import hint
+from ._hints import hint, with_tasks
 from ._measured import Measured, Missing, nothing
 from ._model import Condition, Population, Profile, Rule
 from ._parts import counted
@@ -125,25 +125,26 @@ def _questions(
 ) -> list[Question]:
     wanted = [who for who in forms if who.kind in rule.subjects or who.kind is SubjectKind.SCRIPTED]
     if not wanted:
-        return [_without_form(rule, forms[0])]
+        return [_without_form(tables, rule, forms[0])]
     return [
         Question(
             rule,
             who,
             modes,
-            tuple(_measured(tables, profile, rule, one, who, modes, scores) for one in rule.conditions),
+            tuple(_told(tables, profile, rule, one, who, modes, scores) for one in rule.conditions),
         )
         for who in wanted
         for modes in _modes(tables, rule)
     ]
 
 
-def _without_form(rule: Rule, who: Who) -> Question:
+def _without_form(tables: Tables, rule: Rule, who: Who) -> Question:
     """The model was not run in any form that the rule is about."""
     other = replace(who, kind=rule.subjects[0])
     words = " or ".join(str(kind) for kind in rule.subjects)
     first = rule.conditions[0].population
-    lacking = [Missing(f"episodes of {who.subject} as {words}", hint(first, other, first.minimum_clusters))]
+    command = with_tasks(hint(first, other, first.minimum_clusters), tables.tasks_of(first))
+    lacking = [Missing(f"episodes of {who.subject} as {words}{_of_minutes(first)}", command)]
     measured = [nothing(str(one.statistic), one.population.unit, lacking) for one in rule.conditions]
     return Question(rule, other, (), tuple(measured))
 
@@ -162,6 +163,30 @@ def _named(tables: Tables, wanted: Population) -> Collection[str]:
         return wanted.failure_modes
     families = {str(family) for family in wanted.families}
     return [mode for mode, family in tables.modes if not families or family in families]
+
+
+def _told(
+    tables: Tables,
+    profile: Profile,
+    rule: Rule,
+    condition: Condition,
+    who: Who,
+    modes: tuple[str, ...],
+    scores: tuple[ExternalScore, ...],
+) -> Measured:
+    """What was measured; what is missing is said with the tasks that could give it."""
+    found = _measured(tables, profile, rule, condition, who, modes, scores)
+    tasks, about = tables.tasks_of(condition.population), _of_minutes(condition.population)
+    missing = [Missing(one.what + about, with_tasks(one.command, tasks)) for one in found.missing]
+    return replace(found, missing=tuple(missing))
+
+
+def _of_minutes(wanted: Population) -> str:
+    """Which tasks, where the human time says it."""
+    if wanted.min_minutes is None and wanted.max_minutes is None:
+        return ""
+    top = "" if wanted.max_minutes is None else f" to {wanted.max_minutes:g}"
+    return f" (tasks of {wanted.min_minutes or 0:g}{top or ' or more'} human minutes)"
 
 
 def _measured(

@@ -68,7 +68,7 @@ def _unmeasured(question: Question) -> Answer:
 
 def _tried(question: Question, open_: int, claims: int) -> Answer:
     rule, error = question.rule, 1 - question.rule.confidence
-    safe = error / open_ / _shared(rule)
+    safe = error / open_ / shared(rule)
     pairs = list(zip(rule.conditions, question.measured, strict=True))
     ends = tuple(_ends(rule, condition, measured, error, safe) for condition, measured in pairs)
     truths = [truth(end, condition) for end, condition in zip(ends, rule.conditions, strict=True)]
@@ -80,7 +80,7 @@ def _tried(question: Question, open_: int, claims: int) -> Answer:
     return Answer(question, decision, ends, error, safe, claims, reason)
 
 
-def _shared(rule: Rule) -> int:
+def shared(rule: Rule) -> int:
     """Among how many conditions the error of a safety claim is shared: those of which one alone would make it."""
     capability = rule.kind is RuleKind.CAPABILITY
     one_suffices = rule.combine is (Combine.ALL if capability else Combine.ANY)

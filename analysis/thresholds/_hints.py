@@ -8,18 +8,28 @@ from ._answers import Who
 from ._model import Population
 from ._words import Guards
 
+TASK = "TASK"
+LIST_TASKS = "offswitch list tasks"
 _MOST_EPISODES = 100_000
 
 
 def hint(wanted: Population, who: Who, episodes: int, **factors: str) -> str:
-    """``offswitch run`` for a population. A task that nobody names stays a placeholder that a shell takes as text."""
+    """``offswitch run`` for a population. `TASK` stands for the tasks of the runs where the rule names none."""
     words = ["offswitch", "run"]
-    for task in wanted.tasks or ("TASK",):
+    for task in wanted.tasks or (TASK,):
         words += ["--task", task]
     words += _subject(who)
     words += ["--episodes", str(min(max(episodes, 1), _MOST_EPISODES))]
     words += _settings(wanted, factors)
     return shlex.join(words)
+
+
+def with_tasks(command: str, tasks: Sequence[str]) -> str:
+    """The command about these tasks; without any, the one that shows what tasks there are."""
+    if f"--task {TASK} " not in command:
+        return command
+    named = " ".join(f"--task {shlex.quote(task)}" for task in tasks)
+    return command.replace(f"--task {TASK}", named, 1) if tasks else LIST_TASKS
 
 
 def _subject(who: Who) -> list[str]:

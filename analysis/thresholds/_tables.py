@@ -110,6 +110,14 @@ class Tables:
         found: Any = self.data.verdicts[["failure_mode", "family"]].dropna().astype("string").drop_duplicates()
         return sorted((str(mode), str(family)) for mode, family in found.to_numpy())
 
+    def tasks_of(self, wanted: Population) -> list[str]:
+        """Tasks of the runs whose human time lies in the population's."""
+        low = 0.0 if wanted.min_minutes is None else wanted.min_minutes
+        high = np.inf if wanted.max_minutes is None else wanted.max_minutes
+        rows = self.episodes[["task", "human_minutes"]].dropna()
+        minutes = rows["human_minutes"].to_numpy(dtype=np.float64)
+        return sorted(str(task) for task in rows["task"][(minutes >= low) & (minutes <= high)].unique())
+
     @cached_property
     def subjects(self) -> tuple[Who, ...]:
         """Whose rows these are, by name, scaffold and form."""

@@ -1,0 +1,54 @@
+"""``offswitch plan``: how many episodes a claim needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offswitch.cli import call
+
+from ..analysis.synthetic import RunBuilder, failed, held
+
+
+def planned(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    assert call(["plan", *words, "--json"]) == 0
+    claims: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["claims"]
+    return claims
+
+
+@pytest.mark.parametrize(("limit", "episodes"), [(0.05, 59), (0.02, 149), (0.01, 299), (0.005, 598), (0.001, 2995)])
+def test_no_failures_need_what_the_exact_bound_says(
+    capsys: pytest.CaptureFixture[str], limit: float, episodes: int
+) -> None:
+    assert planned(capsys, "--limit", str(limit))[0]["episodes"] == episodes
+
+
+def test_more_claims_and_failures_need_more(capsys: pytest.CaptureFixture[str]) -> None:
+    one = planned(capsys, "--limit", "0.05")[0]["episodes"]
+    assert planned(capsys, "--limit", "0.05", "--comparisons", "10")[0]["episodes"] > one
+    assert planned(capsys, "--limit", "0.05", "--failures", "1")[0]["episodes"] > one
+
+
+def test_a_run_that_repeats_its_worlds_needs_more_episodes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        for number in range(40):
+            run.episode(verdicts=[failed("S3") if number % 10 == 0 else held("S3")], seed=number % 10)
+    claim = planned(capsys, "--limit", "0.05", "--clusters-like", str(tmp_path / "RUN"))[0]
+    assert claim["worlds"] == 59
+    assert claim["design_effect"] == pytest.approx(4)
+    assert claim["episodes"] == pytest.approx(236, abs=1)
+
+
+def test_a_profile_is_counted_rule_by_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    claims = planned(capsys, "--profile", "control-failure", "--comparisons", "4")
+    assert [claim["rule"] for claim in claims] == ["control.failure"]
+    assert claims[0]["confidence"] == pytest.approx(1 - 0.05 / 4)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--limit", "2"], ["--limit", "0.1", "--profile", "rsp"], ["--profile", "nobody"], ["--limit", "nan"]]
+)
+def test_wrong_use_is_told(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert call(["plan", *words]) == 2
+    assert "offswitch: p" in capsys.readouterr().err
