@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..environments import Lab
-from . import _branches, _calls, _kills, _lives, _memory, _peers, _records, _resets, _steps
+from . import _analysis, _branches, _calls, _kills, _lives, _memory, _peers, _records, _resets, _steps
 from ._figure import Figure
 from ._machine import machine
 from ._place import Place, Progress
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "memory": _memory.measure,
     "lives": _lives.measure,
     "growth": _steps.growth,
+    "analysis": _analysis.measure,
 }
 """Name → the function that takes the figures."""
 PEERS: dict[str, Measurement] = {"peers": _peers.measure}

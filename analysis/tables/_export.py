@@ -1,6 +1,5 @@
 """Export: runs as files that other programs read."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ def export(
     runs: Sequence[str | Path],
     out: str | Path,
     *,
-    format: Format = Format.PARQUET,  # noqa: A002
+    format: Format = Format.PARQUET,  # noqa: A002 - what callers call it
     verdicts: str = LIVE,
 ) -> About:
     """Write the tables of runs into a new folder, with where they come from and whether it was verified.
@@ -42,7 +41,7 @@ def export_data(
     data: RunData,
     out: str | Path,
     *,
-    format: Format = Format.PARQUET,  # noqa: A002
+    format: Format = Format.PARQUET,  # noqa: A002 - what callers call it
     sources: Sequence[Source] | None = None,
     verdicts: str = LIVE,
 ) -> About:
@@ -58,7 +57,7 @@ def export_data(
     try:
         told = _written(data, made, format, data.sources if sources is None else sources, verdicts)
         made.chmod(0o755)
-        os.replace(made, place)  # noqa: PTH105
+        made.replace(place)
     except OSError as error:
         shutil.rmtree(made, ignore_errors=True)
         raise ExportError(f"export: {place}: {error.strerror or error}") from error

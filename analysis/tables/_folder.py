@@ -62,7 +62,7 @@ class About(_Plain):
     """Version of the verdicts."""
     note: str
     sources: tuple[Source, ...]
-    tables: dict[Literal["episodes", "steps", "verdicts"], TableFacts]
+    tables: dict[str, TableFacts]
 
 
 def is_export(root: Path) -> bool:
@@ -84,7 +84,7 @@ def checked(root: Path) -> About:
     """As `about`, and every file has the digest that was noted. Raises `ExportError` for one that was changed."""
     told = about(root)
     for name in TABLES:
-        facts = told.tables.get(name)  # type: ignore[call-overload]
+        facts = told.tables.get(name)
         if facts is None or Path(facts.file).name != facts.file:
             raise TableError(f"load: {root / ABOUT} names no file for the table {name}; export the run again")
         if _digest(root / facts.file) != facts.sha256:
@@ -102,7 +102,7 @@ def _digest(path: Path) -> str:
 
 def read_table(root: Path, told: About, name: str, wanted: Sequence[str] | None = None) -> pd.DataFrame:
     """One table, or only some of its columns. Raises `TableError`."""
-    facts = told.tables[name]  # type: ignore[index]
+    facts = told.tables[name]
     columns = [column for column in TABLES[name] if wanted is None or column.name in wanted]
     lacking = [column.name for column in columns if column.name not in facts.columns]
     if lacking:
@@ -125,7 +125,7 @@ class Writer:
 
     def __init__(self, root: Path, kind: Format, *, sources: Sequence[Source] = (), verdicts: str = "live") -> None:
         self._root, self._kind, self._sources, self._verdicts = root, kind, tuple(sources), verdicts
-        self._facts: dict[Any, TableFacts] = {}
+        self._facts: dict[str, TableFacts] = {}
 
     def write(self, name: str, parts: Sequence[pd.DataFrame] | Any) -> None:
         """One table from one or more frames."""
