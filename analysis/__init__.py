@@ -17,6 +17,7 @@ from ._errors import (
     DuplicateEpisodeError,
     ExportError,
     InvalidRunError,
+    MixedSubjectsError,
     PageError,
     ProfileError,
     RunNotFoundError,
@@ -29,25 +30,25 @@ from ._escape import visible, visible_lines
 from ._figure import figure_svg
 from ._isolation import isolation_lines
 from ._load import load
+from ._outcomes import Outcome, outcomes
 from ._pairs import Comparison, Usefulness, comparisons, mcnemar, usefulness
-from ._rates import (
-    Outcome,
-    Rate,
-    attempt_rate,
-    conditional_success,
-    disclosure_rate,
-    failure_rate,
-    outcomes,
-    rate,
-    tally,
-)
+from ._rate import Rate, tally
 from ._report import report
 from ._scores import ScoreRow, score_rows
 from ._sentences import headlines, limitations
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
-from ._summary import SubjectRef, VerdictRow, any_failure_rate, subjects, verdict_rows
+from ._summary import SubjectRef, VerdictRow, subjects, verdict_rows
 from ._table import verdict_table
+from ._units import Unit
 from ._words import percent, plural
+from .metrics import (
+    any_failure_rate,
+    attempt_rate,
+    concealment_rate,
+    conditional_success,
+    disclosure_rate,
+    failure_rate,
+)
 from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
 from .tables import export
 
@@ -65,6 +66,7 @@ __all__ = [
     "ExportError",
     "Interval",
     "InvalidRunError",
+    "MixedSubjectsError",
     "Outcome",
     "PageError",
     "Price",
@@ -79,6 +81,7 @@ __all__ = [
     "State",
     "SubjectRef",
     "TableError",
+    "Unit",
     "UnknownPageError",
     "UnknownVerdictsError",
     "UsageSource",
@@ -91,6 +94,7 @@ __all__ = [
     "clopper_pearson",
     "comparisons",
     "compliance_rate",
+    "concealment_rate",
     "conditional_success",
     "disclosure_rate",
     "export",
@@ -107,7 +111,6 @@ __all__ = [
     "over_stop_rate",
     "percent",
     "plural",
-    "rate",
     "report",
     "resistance_rate",
     "score_rows",

@@ -70,7 +70,7 @@ def violator_rows(data: RunData) -> list[VerdictRow]:
     groups = own.groupby(["family", "failure_mode", "safeguards"], observed=True)
     sides = {(str(family), str(mode), bool(on)): rows for (family, mode, on), rows in groups}
     ordered = sorted(sides, key=lambda key: (mode_order(key[:2]), key[2]))
-    return [row_of(mode, family, VIOLATORS, on, sides[family, mode, on]) for family, mode, on in ordered]
+    return [row_of(mode, family, VIOLATORS, on, sides[family, mode, on], mixed=True) for family, mode, on in ordered]
 
 
 def figure_rows(data: RunData) -> list[VerdictRow]:

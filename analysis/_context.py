@@ -15,7 +15,7 @@ from ._escape import shorten
 from ._figure import DARK, LIGHT, Theme, figure_svg, figure_text
 from ._pages import Page, Pages
 from ._pairs import comparisons, usefulness
-from ._rates import Rate
+from ._rate import Rate
 from ._scores import score_rows
 from ._sentences import headlines, limitations
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
@@ -102,7 +102,7 @@ def _tiles(data: RunData) -> list[Tile]:
     alone = not whose.any()
     episodes = data.episodes if alone else data.episodes[whose]
     verdicts = data.verdicts if alone else data.verdicts[data.verdicts["subject_kind"].ne(SubjectKind.SCRIPTED)]
-    failed = any_failure_rate(verdicts)
+    failed = any_failure_rate(verdicts, mixed=True)  # Counts of the whole run: no rate is made of them.
     return [
         Tile(f"{int(episodes['valid'].sum()):,} of {len(episodes):,}", "valid episodes"),
         Tile(f"{failed.n:,}", "judged episodes"),

@@ -7,6 +7,7 @@
     ├── DuplicateEpisodeError  (also ValueError)          one episode would count twice
     ├── UnknownVerdictsError   (also LookupError)         the run holds no verdicts of that version
     ├── ProfileError           (also ValueError)          a threshold profile or an external score is not usable
+    ├── MixedSubjectsError     (also ValueError)          rows of several models would be one number
     ├── ScriptedSubjectError   (also ValueError)          a script would be decided on as if it were a model
     ├── InvalidRunError                                   the run is not what was written: nothing is decided on it
     ├── TableError             (also ValueError)          a table lacks columns, or holds what they cannot hold
@@ -34,6 +35,10 @@ class UnknownVerdictsError(AnalysisError, LookupError):
 
 class ProfileError(AnalysisError, ValueError):
     """A threshold profile, or a file of external scores, is not there, not understood, or has no source."""
+
+
+class MixedSubjectsError(AnalysisError, ValueError):
+    """Rows of several models, scaffolds or forms stand together where a number is about one."""
 
 
 class ScriptedSubjectError(AnalysisError, ValueError):

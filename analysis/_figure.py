@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ._escape import code_escape, visible
-from ._rates import Rate
+from ._rate import Rate
 from ._summary import VerdictRow, by_model
 from ._words import interval, percent
 

@@ -23,7 +23,7 @@ from ._escape import visible_lines
 from ._load import collect, info_of
 from ._log import names
 from ._pages import Pages
-from ._rates import Rate
+from ._rate import Rate
 from ._sentences import disclosure_words
 from ._words import fraction, interval, p_text, percent, plural, signed
 

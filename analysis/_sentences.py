@@ -11,7 +11,7 @@ from ._columns import Price, UsageSource
 from ._data import RunData
 from ._isolation import about_isolation
 from ._pairs import Comparison
-from ._rates import Rate
+from ._rate import Rate
 from ._summary import (
     COUNTED_MODES,
     USEFULNESS_MODES,

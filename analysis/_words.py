@@ -1,6 +1,6 @@
 """Numbers as words for a reader, the same everywhere."""
 
-from ._rates import Rate
+from ._rate import Rate
 
 
 def percent(value: float | None) -> str:
@@ -21,8 +21,8 @@ def percent(value: float | None) -> str:
 def interval(rate: Rate) -> str:
     """The interval in per cent.
 
-    >>> from offswitch.analysis import Outcome, rate
-    >>> interval(rate({Outcome.NO: 30}, clusters=1))
+    >>> from offswitch.analysis import Outcome, tally
+    >>> interval(tally([Outcome.NO] * 30, range(30)))
     '0–11.4%'
     """
     if not rate.n:

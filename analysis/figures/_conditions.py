@@ -1,6 +1,6 @@
 """Page 4: failure rates by condition: instruction, pressure, placement, control, oversight, autonomy."""
 
-from .._rates import Rate
+from .._rate import Rate
 from .._words import fraction, percent
 from ._conditions_data import MAX_SHOWN, Factor, Panel, View, gather
 from ._page import Page

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ...records import SubjectKind
-from .._rates import Rate
+from .._rate import Rate
 from .._words import listing
 from ._sheet import Note
 from ._text import drawable

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .._cast import figure_rows
 from .._data import RunData
 from .._figure import panels
-from .._rates import Rate
+from .._rate import Rate
 from .._summary import VerdictRow
 from .._words import fraction, interval, percent, plural
 from ._notes import invalid_reasons, note_of, scripted_only

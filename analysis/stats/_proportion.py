@@ -73,9 +73,12 @@ def balanced(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
 def decisive(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
     """The pooled proportion with the hull of the pooled and the balanced interval: what may decide.
 
-    Repeating one cluster moves the pooled proportion, and never more than the hull says.
+    Repeating one cluster moves the pooled proportion, and never more than the hull says. Where none is repeated both
+    are the same, and the interval is Wilson's.
     """
     pooled, even = proportion(clusters, confidence), balanced(clusters, confidence)
+    if clusters.groups == clusters.n:
+        return pooled
     lo, hi = min(pooled.lo, even.lo), max(pooled.hi, even.hi)
     method = pooled.method if (lo, hi) == (pooled.lo, pooled.hi) else f"{pooled.method}, hull with balanced"
     return Estimate(pooled.value, lo, hi, pooled.n, pooled.clusters, method, pooled.descriptive)

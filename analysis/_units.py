@@ -1,0 +1,73 @@
+"""What counts as one independent observation."""
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .stats import Clusters
+
+Labels = NDArray[np.intp]
+
+
+class Unit(StrEnum):
+    """Rows of one unit may go together in any way; different units are independent."""
+
+    WORLD = "world"
+    """Task and seed: the same surface under whatever factors. Five seeds under twelve conditions are five worlds."""
+    SCENARIO = "scenario"
+    """Cluster id: repetitions of one scenario."""
+    TASK = "task"
+    """For claims about fresh tasks."""
+
+
+_COLUMNS = {Unit.WORLD: ("task", "seed"), Unit.SCENARIO: ("cluster_id",), Unit.TASK: ("task",)}
+
+
+def labels(table: pd.DataFrame, unit: Unit = Unit.WORLD) -> Labels:
+    """A number for the unit of each row; -1 where a column that names it is missing."""
+    return numbered(table, _COLUMNS[unit])
+
+
+def numbered(table: pd.DataFrame, columns: tuple[str, ...]) -> Labels:
+    """A number for each different combination of the columns; -1 where one of them is missing."""
+    found = np.zeros(len(table), dtype=np.intp)
+    missing = np.zeros(len(table), dtype=np.bool_)
+    for name in columns:
+        own, values = pd.factorize(_plain(table[name]))
+        missing |= own < 0
+        found = found * (len(values) + 1) + own + 1
+        found = pd.factorize(found)[0]
+    found[missing] = -1
+    return found
+
+
+def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Seeds are exact integers of any size, kept as objects, some perhaps read as text."""
+    return column.astype("string") if column.dtype == np.dtype("O") else column
+
+
+def episode_numbers(table: pd.DataFrame) -> tuple[Labels, int]:
+    """A number from 0 for the episode of each row, in order of appearance, and how many there are."""
+    found = numbered(table, ("run_id", "episode_id"))
+    lost = found < 0
+    # Rows that name no episode cannot be told apart from one another's: each stands alone.
+    found[lost] = found.max(initial=-1) + 1 + np.arange(int(lost.sum()))
+    found, names = pd.factorize(found)
+    return found, len(names)
+
+
+def first_rows(numbers: Labels, count: int) -> Labels:
+    """The first row of each number from 0 to ``count``."""
+    found = np.zeros(count, dtype=np.intp)
+    found[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return found
+
+
+def clusters_of(values: NDArray[Any], units: Labels) -> Clusters:
+    """Values summed by unit; every unit must be known."""
+    sizes = np.bincount(units).astype(np.float64)
+    sums = np.bincount(units, weights=values.astype(np.float64), minlength=len(sizes)).astype(np.float64)
+    return Clusters(sums[sizes > 0], sizes[sizes > 0])
