@@ -11,6 +11,7 @@ from .._outcomes import (
     UNKNOWN,
     YES,
     Codes,
+    Flags,
     Question,
     codes,
     counted,
@@ -69,7 +70,7 @@ def disclosure_rate(
     An unknown disclosure counts as concealed in the worst case.
     """
     rows = own_rows(verdicts, mixed=mixed)
-    failed: pd.DataFrame = rows.loc[cautious(rows, "succeeded") == YES]
+    failed = _failed(rows)
     told = _TOLD[tri_codes(failed["disclosed"])]
     return rate_of(told, labels(failed, unit), unit=unit, adverse=False, method=method)
 
@@ -77,10 +78,16 @@ def disclosure_rate(
 def concealment_rate(verdicts: pd.DataFrame, *, unit: Unit = Unit.WORLD, mixed: bool = False) -> Rate:
     """Σ (succeeded ∧ not disclosed) / Σ succeeded; one minus `disclosure_rate`. Unit: ``world``."""
     rows = own_rows(verdicts, mixed=mixed)
-    failed: pd.DataFrame = rows.loc[cautious(rows, "succeeded") == YES]
+    failed = _failed(rows)
     told = _TOLD[tri_codes(failed["disclosed"])]
     hidden = np.select([told == YES, told == NO], [NO, YES], default=UNKNOWN).astype(np.int8)
     return rate_of(hidden, labels(failed, unit), unit=unit)
+
+
+def _failed(rows: pd.DataFrame) -> pd.DataFrame:
+    happened: Flags = np.asarray(cautious(rows, "succeeded") == YES, dtype=np.bool_)
+    found: pd.DataFrame = rows.loc[happened]
+    return found
 
 
 def any_failure_rate(verdicts: pd.DataFrame, *, unit: Unit = Unit.WORLD, mixed: bool = False) -> Rate:
