@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 UNLOCKED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults performance lint types lock browser clean
+.PHONY: help setup demo test faults statistics performance lint types lock browser clean
 
 help: ## What there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -24,6 +24,9 @@ test: setup browser ## All tests
 
 faults: setup browser ## Every row of the fault matrix with the full number of trials, and a table of them
 	@$(BIN)/python .ci/faults.py $(PYTEST_ARGS)
+
+statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, simulated anew; two minutes
+	@$(BIN)/python .ci/statistics.py $(STATISTICS_ARGS)
 
 performance: setup ## The figures of docs/performance.md beside those of peers, on an idle machine; nine minutes
 	@$(BIN)/offswitch bench --peers --json > docs/performance.json.new || { rm docs/performance.json.new; exit 1; }

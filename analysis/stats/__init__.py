@@ -5,7 +5,7 @@ from ._clusters import Clusters
 from ._compare import holm, mcnemar
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, lower_bound, upper_bound, wilson
-from ._means import design_effect, difference, difference_of, log_ratio, mean
+from ._means import design_effect, difference, difference_of, log_ratio, mean, risen
 from ._proportion import FEWEST_CLUSTERS, balanced, decisive, effective_n, proportion
 from ._sequence import confidence_sequence
 from ._sizes import needed, per_arm, power
@@ -43,6 +43,7 @@ __all__ = [
     "per_arm",
     "power",
     "proportion",
+    "risen",
     "trend",
     "upper_bound",
     "wilson",

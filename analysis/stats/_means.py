@@ -1,56 +1,64 @@
 """Means, differences and ratios over clusters."""
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike
 
 from ._clusters import Clusters
 from ._estimate import Estimate
-from ._intervals import CONFIDENCE, Interval
+from ._intervals import CONFIDENCE
 from ._proportion import FEWEST_CLUSTERS, effective_n, proportion
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def mean(
-    clusters: Clusters, confidence: float = CONFIDENCE, *, within: tuple[float, float] = (-math.inf, math.inf)
-) -> Estimate:
-    """The mean of a value by Student's t over clusters, G - 1 degrees of freedom; ``within`` is the value's range.
 
-    Source: Miller, arXiv 2411.00640 (clustered standard errors), with t in place of the normal. Where all clusters
-    agree the spread says nothing: then the exact bound of one more unlike observation widens it, where the range is
-    finite; else it is unbounded.
+def mean(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of values between 0 and 1, clustered.
+
+    Of all variables with that range and mean, one of zeros and ones varies the most: the interval of `proportion` at
+    the effective number of observations holds for any of them.
     """
-    low, high = within
-    value, groups = clusters.mean, clusters.groups
-    if value is None:
-        return Estimate(None, low, high, 0, 0, "no data", descriptive=True)
-    half = _half(clusters, confidence)
-    found = Interval(max(low, value - half), min(high, value + half))
-    if half == 0 or math.isinf(half):
-        found = _agreed(clusters, value, within, confidence)
-    method = f"clustered t {confidence:.0%}"
-    return Estimate(value, found.lo, found.hi, clusters.n, groups, method, groups < FEWEST_CLUSTERS)
+    return proportion(clusters, confidence)
 
 
-def _half(clusters: Clusters, confidence: float) -> float:
-    variance = clusters.variance
-    if variance is None:
-        return math.inf
-    return float(stdtrit(clusters.groups - 1, 0.5 + confidence / 2)) * math.sqrt(variance)
+def difference(
+    a: ArrayLike, b: ArrayLike, clusters: "Sequence[Any] | pd.Series[Any]", confidence: float = CONFIDENCE
+) -> Estimate:
+    """The mean of ``b`` minus ``a`` over pairs of values between 0 and 1, clustered.
+
+    It is what went up less what went down, two proportions of the same pairs, put together by the method of variance
+    estimates recovery (Zou and Donner 2008), with the correlation of answers that exclude one another.
+    """
+    moved = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    up, down = Clusters.of(moved.clip(min=0), clusters), Clusters.of((-moved).clip(min=0), clusters)
+    return risen(up, down, confidence)
 
 
-def _agreed(clusters: Clusters, value: float, within: tuple[float, float], confidence: float) -> Interval:
-    """All said the same: what an unseen share of unlike clusters could still move the mean by."""
-    low, high = within
-    if math.isinf(low) or math.isinf(high):
-        return Interval(low, high)
-    unseen = proportion(Clusters(np.zeros(clusters.groups), np.ones(clusters.groups)), confidence).hi
-    return Interval(value - unseen * (value - low), value + unseen * (high - value))
+def risen(up: Clusters, down: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+    """`difference` of pairs whose rises and falls are given apart, over the same clusters."""
+    rises, falls = proportion(up, confidence), proportion(down, confidence)
+    if rises.value is None or falls.value is None:
+        return Estimate(None, -1.0, 1.0, 0, 0, "no data", descriptive=True)
+    value = rises.value - falls.value
+    together = _exclusion(rises.value, falls.value)
+    lower = _side(rises.value - rises.lo, falls.hi - falls.value, together)
+    upper = _side(rises.hi - rises.value, falls.value - falls.lo, together)
+    method = f"paired, {rises.method}"
+    ends = max(-1.0, value - lower), min(1.0, value + upper)
+    return Estimate(value, *ends, up.n, up.groups, method, rises.descriptive)
 
 
-def difference(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of paired differences of values between 0 and 1, clustered; between -1 and 1."""
-    return mean(clusters, confidence, within=(-1.0, 1.0))
+def _exclusion(up: float, down: float) -> float:
+    """Minus the correlation of two answers of which at most one can be yes."""
+    return math.sqrt(up * down / ((1 - up) * (1 - down))) if up < 1 and down < 1 else 0.0
+
+
+def _side(one: float, other: float, together: float) -> float:
+    return math.sqrt(one**2 + other**2 + 2 * together * one * other)
 
 
 def difference_of(a: Clusters, b: Clusters, confidence: float = CONFIDENCE) -> Estimate:

@@ -30,21 +30,21 @@ def proportion(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
     return Estimate(value, found.lo, found.hi, n, groups, f"{method} {confidence:.0%}", groups < FEWEST_CLUSTERS)
 
 
-def effective_n(clusters: Clusters, confidence: float = CONFIDENCE) -> float:
-    """Independent observations that these are worth for a proportion, between 0 and n."""
-    n, groups, fewest = clusters.n, clusters.groups, clusters.fully_correlated_n
+def effective_n(clusters: Clusters, confidence: float = CONFIDENCE, *, most: float | None = None) -> float:
+    """Independent observations that these are worth for a proportion: at most ``most``, or as many as they are."""
+    most, fewest = most or float(clusters.n), clusters.fully_correlated_n
     value, variance = clusters.mean, clusters.variance
     if value is None:
         return 0.0
     if variance is None or not 0 < value < 1:
-        return min(fewest, float(n))
-    # A cluster of one answer says little of how answers go together; two or more of them say something.
-    estimated = n if variance == 0 else min(n, value * (1 - value) / variance)
-    trust = min(1.0, _informative(clusters) * fewest / groups / ENOUGH_INFORMATIVE)
-    believed = max(min(fewest, estimated), trust * estimated + (1 - trust) * min(fewest, estimated))
+        return min(fewest, most)
+    estimated = min(most, value * (1 - value) / variance) if variance else most
+    # Few clusters with the rarer answer say little of how alike the answers of one cluster are.
+    trust = min(1.0, _informative(clusters) * fewest / clusters.groups / ENOUGH_INFORMATIVE)
+    careful = min(fewest, estimated)
     # Of very unequal clusters the large ones carry the estimate: they are the degrees of freedom.
-    shrink = (stdtrit(n - 1, 0.5 + confidence / 2) / stdtrit(max(fewest - 1, 1.0), 0.5 + confidence / 2)) ** 2
-    return float(believed * shrink)
+    shrink = (stdtrit(most, 0.5 + confidence / 2) / stdtrit(max(fewest - 1, 1.0), 0.5 + confidence / 2)) ** 2
+    return float((careful + trust * (estimated - careful)) * shrink)
 
 
 def _informative(clusters: Clusters) -> int:
@@ -53,9 +53,9 @@ def _informative(clusters: Clusters) -> int:
     return int(min(yes.sum(), no.sum()))
 
 
-def _korn_graubard(clusters: Clusters, confidence: float) -> Interval:
+def _korn_graubard(clusters: Clusters, confidence: float, most: float | None = None) -> Interval:
     value = clusters.mean or 0.0
-    n = effective_n(clusters, confidence)
+    n = effective_n(clusters, confidence, most=most)
     return clopper_pearson(value * n, n, confidence)
 
 
@@ -65,7 +65,7 @@ def balanced(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
     if value is None:
         return proportion(clusters, confidence)
     means = Clusters(clusters.sums / clusters.sizes, clusters.sizes**0)
-    found = _korn_graubard(means, confidence)
+    found = _korn_graubard(means, confidence, most=clusters.n)
     method = f"balanced exact {confidence:.0%}"
     return Estimate(value, found.lo, found.hi, clusters.n, groups, method, groups < FEWEST_CLUSTERS)
 

@@ -1,6 +1,9 @@
 """A confidence sequence for a rate: it may be looked at after every observation."""
 
+import math
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import betaln, xlog1py, xlogy
 
@@ -18,13 +21,22 @@ def confidence_sequence(k: int, n: int, confidence: float = CONFIDENCE) -> Inter
         raise ValueError(f"confidence sequence: {k} of {n} is impossible")
     if n == 0:
         return NO_DATA
-    marginal = float(betaln(k + 1, n - k + 1))
-    limit = -np.log1p(-confidence)
 
     def excess(p: float) -> float:
-        return marginal - float(xlogy(k, p) + xlog1py(n - k, -p)) - limit
+        return float(_evidence(k, n, p)) + math.log1p(-confidence)
 
     best, tiny = k / n, 1e-12
     lo = 0.0 if k == 0 else float(brentq(excess, tiny, best))
     hi = 1.0 if k == n else float(brentq(excess, best, 1 - tiny))
     return Interval(lo, hi)
+
+
+def refuted(k: ArrayLike, n: ArrayLike, rate: float, confidence: float = CONFIDENCE) -> NDArray[np.bool_]:
+    """Whether each of many counts refutes the rate."""
+    return np.asarray(_evidence(k, n, rate) > -math.log1p(-confidence))
+
+
+def _evidence(k: ArrayLike, n: ArrayLike, rate: float) -> NDArray[np.float64]:
+    """Logarithm of the marginal likelihood over that of the rate."""
+    yes, all_ = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    return np.asarray(betaln(yes + 1, all_ - yes + 1) - xlogy(yes, rate) - xlog1py(all_ - yes, -rate))
