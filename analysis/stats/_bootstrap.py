@@ -71,4 +71,5 @@ class _Plan:
         starts = self._starts[-1]
         sizes = np.diff(np.append(starts, self.rows))[units]
         within: _Rows = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return self._order[np.repeat(starts[units], sizes) + within]
+        rows: _Rows = self._order[np.repeat(starts[units], sizes) + within]
+        return rows
