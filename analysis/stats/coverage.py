@@ -11,7 +11,7 @@ from scipy.stats import binom
 from ._clusters import Clusters, Floats
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
-from ._means import difference_of, log_ratio, mean, risen
+from ._means import difference, difference_of, log_ratio, mean
 from ._proportion import balanced, decisive, proportion
 from ._sequence import refuted
 
@@ -81,10 +81,9 @@ def compared(cell: Cell, samples: int, seed: int = 0) -> dict[str, float]:
     """Two arms over the same clusters, the second at half the rate: coverage of means, differences and ratios."""
     held: dict[str, int] = dict.fromkeys(("mean", "difference", "difference_of", "log_ratio"), 0)
     for one, other in zip(_samples(cell, samples, seed), _halved(cell, samples, seed), strict=True):
-        nobody = Clusters(0 * one.sums, one.sizes)
         found = {
             "mean": (mean(_softened(one)), 0.25 + cell.rate / 2),
-            "difference": (risen(Clusters(one.sums - other.sums, one.sizes), nobody), cell.rate / 2),
+            "difference": (difference(Clusters(one.sums - other.sums, one.sizes)), cell.rate / 2),
             "difference_of": (difference_of(one, other), cell.rate / 2),
             "log_ratio": (log_ratio(other, one), 0.5),
         }
