@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from ...records import RunPaths, SubjectKind, verify_run
+from ...records import RunManifest, RunPaths, SubjectKind, verify_run
 from .._data import RunData
 from .._errors import InvalidRunError, ScriptedSubjectError
 from .._escape import visible
@@ -213,6 +213,11 @@ def _measured(
     return nothing("failure_rate", condition.population.unit, [lacking])
 
 
+def _ended(manifest: RunManifest) -> str:
+    how = f"ended early, settled: {manifest.stopped}" if manifest.stopped else "went on to its last episode"
+    return f"Run {manifest.run_id} had a sequential rule and {how}; intervals are hulls with a confidence sequence."
+
+
 def _notes(tables: Tables, subjects: list[Who]) -> list[str]:
     notes: list[str] = []
     if any(who.kind is SubjectKind.SCRIPTED for who in subjects):
@@ -225,6 +230,10 @@ def _notes(tables: Tables, subjects: list[Who]) -> list[str]:
     nameless = int(tables.episodes[["subject", "scaffold", "subject_kind"]].isna().any(axis=1).sum())
     if nameless:
         notes.append(f"{nameless} episodes do not say whose they are: they count as unknown for every subject.")
+    lost = int((~tables.episodes["begun"].fillna(value=True)).sum()) if "begun" in tables.episodes else 0
+    if lost:
+        notes.append(f"{lost} planned episodes were never begun: they count as unknown.")
+    notes += [_ended(run.manifest) for run in tables.data.runs if run.manifest is not None and run.manifest.stop_when]
     if not subjects:
         notes.append("No subject is in the tables: nothing is decided.")
     return notes
