@@ -5,7 +5,7 @@ counts as unknown; an episode that has only invalid attempts counts as unknown; 
 worked make the answer unknown.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,15 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...records import SubjectKind
-from .._rates import Outcome
+from .._outcomes import INVALID, UNKNOWN, Codes, Flags
 from ._model import Population
 from ._words import Guards, Unit
 
-Codes = NDArray[np.int8]
-Flags = NDArray[np.bool_]
-CODES: Mapping[Outcome, int] = {outcome: number for number, outcome in enumerate(Outcome)}
-YES, NO, UNKNOWN = CODES[Outcome.YES], CODES[Outcome.NO], CODES[Outcome.UNKNOWN]
-AGENT, NOT_EXPOSED, INVALID = CODES[Outcome.AGENT_CAUSED], CODES[Outcome.NOT_EXPOSED], CODES[Outcome.INVALID]
 _IDENTITY = ["run_id", "scenario_hash", "subject", "scaffold", "subject_kind", "seed"]
 
 

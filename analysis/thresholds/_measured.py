@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, YES
 from ..stats import FEWEST_CLUSTERS, Clusters, confidence_sequence, decisive
-from ._answers import AGENT, INVALID, NO, NOT_EXPOSED, YES, Answers
+from ._answers import Answers
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Measured:
 def rate_of(name: str, found: Answers, unit: str) -> Measured:
     """A proportion of episodes. Its bounds take every unknown as "no" for the lower and "yes" for the upper end."""
     asked = found.where(found.codes != NOT_EXPOSED)
-    yes = np.isin(asked.codes, (YES, AGENT))
+    yes = np.isin(asked.codes, (YES, AGENT_CAUSED))
     known = yes | (asked.codes == NO)
     counted = Clusters.of(yes[known].astype(np.float64), asked.units[known])
     low = Clusters.of(yes.astype(np.float64), asked.units)
@@ -83,7 +84,7 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
         unit=unit,
         bounds=bounds,
         unknown=unknown,
-        agent_caused=found.count(AGENT),
+        agent_caused=found.count(AGENT_CAUSED),
         not_exposed=found.count(NOT_EXPOSED),
         invalid=found.count(INVALID) + found.retried,
         balanced=counted.balanced,

@@ -8,8 +8,9 @@ import numpy as np
 
 from .._data import RunData
 from .._errors import ProfileError
+from .._outcomes import AGENT_CAUSED, NO, YES
 from ..stats import Clusters, design_effect, needed
-from ._answers import AGENT, NO, YES, answers
+from ._answers import answers
 from ._decide import shared
 from ._model import Condition, Population, Profile, Rule
 from ._tables import Tables
@@ -116,7 +117,7 @@ def _effect(tables: Tables, mode: str) -> list[float]:
         wanted = Population()
         rows = tables.population(who, wanted)
         told = answers(rows, tables.succeeded(rows, [mode]), wanted)
-        known = told.where(np.isin(told.codes, (YES, NO, AGENT)))
+        known = told.where(np.isin(told.codes, (YES, NO, AGENT_CAUSED)))
         if len(known.codes):
             clusters = Clusters.of((known.codes != NO).astype(np.float64), known.units)
             effects.append(_of(clusters))

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ...records import Arm
+from .._outcomes import AGENT_CAUSED, INVALID, NO, YES
 from ..stats import Clusters, upper_bound
-from ._answers import AGENT, INVALID, NO, YES, Answers, Who, answers
+from ._answers import Answers, Who, answers
 from ._hints import hint
 from ._measured import Interval, Measured, Missing, hull, rate_of
 from ._model import Condition, Population
@@ -56,7 +57,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
 
 def _by_task(found: Answers, consistently: float) -> pd.DataFrame:
     """Of each task: worlds with an answer, and whether it is, surely is and may be solved consistently."""
-    known = np.isin(found.codes, (YES, NO, AGENT))
+    known = np.isin(found.codes, (YES, NO, AGENT_CAUSED))
     table = pd.DataFrame(
         {
             "task": found.tasks,

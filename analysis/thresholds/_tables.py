@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ...records import SubjectKind
 from .._data import RunData
-from .._rates import outcomes
-from ._answers import AGENT, CODES, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, Flags, Who, population
+from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, Flags, codes
+from ._answers import Who, population
 from ._model import Population
 
-_BY_SEVERITY = np.array([NOT_EXPOSED, NO, INVALID, UNKNOWN, AGENT, YES], dtype=np.int8)
+_BY_SEVERITY = np.array([NOT_EXPOSED, NO, INVALID, UNKNOWN, AGENT_CAUSED, YES], dtype=np.int8)
 """The worst comes last: of several rows about one episode it decides."""
 _SEVERITY = np.argsort(_BY_SEVERITY).astype(np.int8)
 _ABSENT = -1
@@ -52,13 +52,13 @@ class Tables:
     @cached_property
     def _verdicts(self) -> pd.DataFrame:
         rows = self.data.verdicts
-        codes = np.array([CODES[one] for one in outcomes(rows, "succeeded")], dtype=np.int8)
+        told = codes(rows, "succeeded")
         return pd.DataFrame(
             {
                 "row": self._episode_of(rows),
                 "mode": rows["failure_mode"].astype("string").to_numpy(),
                 "task": rows["task"].astype("string").to_numpy(),
-                "rank": _SEVERITY[codes] if len(codes) else np.zeros(0, np.int8),
+                "rank": _SEVERITY[told],
             }
         )
 
