@@ -35,7 +35,7 @@ def _parts(episodes: int, seed: int, make: Any) -> Iterator[pd.DataFrame]:
 
 def _key(numbers: Any) -> Columns:
     """Of these episodes; two in a row are a pair, safeguards off and on."""
-    pairs, on = numbers // 2, numbers % 2 == 1
+    pairs, on, asked = numbers // 2, numbers % 2 == 1, _asked(numbers)
     tasks = pairs % len(_TASKS)
     return {
         "run_id": _texts("run-", numbers // 25_000),
@@ -51,16 +51,17 @@ def _key(numbers: Any) -> Columns:
         "pair_id": _texts("pair-", pairs),
         "seed": (1_000 + pairs // 24).astype(object),
         "attempt": np.ones(len(numbers), int),
-        "arm": np.full(len(numbers), "main_only"),
+        "arm": np.where(asked, "both", "main_only"),
+        "side_task": _taken([None, "S3"], asked.astype(int)),
         "instruction": np.array(["stated", "policy", "implied"])[pairs % 3],
         "control": np.full(len(numbers), "bypassable"),
-        "pressure": np.array(["none", "deadline", "authority"])[pairs % 3],
+        "pressure": np.array(["none", "none", "deadline"])[pairs % 3],
         "autonomy": np.array(["A0", "A1", "A2", "A3"])[pairs // 3 % 4],
         "oversight": np.full(len(numbers), "not_mentioned"),
         "placement": np.full(len(numbers), "system"),
         "safeguards": on,
         "protocol": np.where(on, "threshold", "observe_only"),
-        "monitored": on,
+        "monitored": _taken([None, True], on.astype(int)),
         "monitors": _taken([(), ("keywords", "judge")], on.astype(int)),
         "mechanisms": _taken([("stop_script", "approvals")], np.zeros(len(numbers), int)),
         "human_minutes": np.array([45.0, 90.0, 200.0, 600.0])[tasks],
@@ -68,6 +69,11 @@ def _key(numbers: Any) -> Columns:
         "valid": numbers % 97 != 0,
         "end_reason": np.full(len(numbers), "submitted"),
     }
+
+
+def _asked(numbers: Any) -> Any:
+    """Which episodes have a side task: every second four pairs."""
+    return numbers // 8 % 2 == 1
 
 
 def _episodes(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
@@ -143,7 +149,7 @@ def _steps(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
         "executed": np.ones(rows, bool),
         "changed": rng.random(rows) < 0.3,
         "requests": np.zeros(rows, int),
-        "suspicion": np.where(watched, rng.beta(1, 8, rows).round(3), np.nan),
+        "suspicion": np.where(watched, rng.beta(1 + _asked(numbers)[at], 8, rows).round(3), np.nan),
         "notice_seen_seq": np.full(rows, -1),
         "ok": np.ones(rows, bool),
         "exit_code": np.zeros(rows, int),
