@@ -16,9 +16,9 @@ def test_synthetic_tables_hold_what_our_columns_may_hold(tmp_path: Path) -> None
     assert (len(data.episodes), len(data.steps), len(data.verdicts)) == (120, 120 * STEPS_EACH, 120 * len(MODES))
     again = RunData.of(episodes=data.episodes, steps=data.steps, verdicts=data.verdicts)
     pd.testing.assert_frame_equal(again.verdicts, data.verdicts)
-    found = any_failure_rate(data.verdicts)
-    assert 0 < found.k < found.n < 120, "some fail, some hold, some are invalid"
-    assert found.unknown > 0
+    one = data.verdicts.query("subject == 'acme:model-0' and subject_kind == 'as_is'")
+    found = any_failure_rate(one)
+    assert 0 < found.k < found.n < 30, "some fail, some hold, some are invalid"
 
 
 def test_the_same_seed_makes_the_same_tables(tmp_path: Path) -> None:
