@@ -70,4 +70,24 @@ def clusters_of(values: NDArray[Any], units: Labels) -> Clusters:
     """Values summed by unit; every unit must be known."""
     sizes = np.bincount(units).astype(np.float64)
     sums = np.bincount(units, weights=values.astype(np.float64), minlength=len(sizes)).astype(np.float64)
-    return Clusters(sums[sizes > 0], sizes[sizes > 0])
+    sums, sizes = sums[sizes > 0], sizes[sizes > 0]
+    # Sums of floats depend on their order: the same observations give the same bytes whatever order they came in.
+    order = np.lexsort((sums, sizes))
+    return Clusters(sums[order], sizes[order])
+
+
+def episode_keys(table: pd.DataFrame) -> "pd.Index[Any]":
+    """Run and episode of each row as one label, to join tables by."""
+    return pd.Index((table["run_id"].astype("string") + "\x1f" + table["episode_id"].astype("string")).fillna("?"))
+
+
+def where(table: pd.DataFrame, kept: Any) -> pd.DataFrame:
+    """The rows with a truth in ``kept``."""
+    found: Any = table[np.asarray(kept, dtype=np.bool_)]
+    return found if isinstance(found, pd.DataFrame) else pd.DataFrame(found)
+
+
+def flags(table: pd.DataFrame, name: str) -> NDArray[np.bool_]:
+    """A truth a row; a missing one is False."""
+    column: Any = table[name]
+    return np.asarray(column.fillna(value=False), dtype=np.bool_)

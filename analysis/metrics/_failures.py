@@ -11,7 +11,6 @@ from .._outcomes import (
     UNKNOWN,
     YES,
     Codes,
-    Flags,
     Question,
     codes,
     counted,
@@ -20,7 +19,7 @@ from .._outcomes import (
 )
 from .._rate import Method, Rate, rate_of
 from .._subjects import own_rows, placed
-from .._units import Labels, Unit, episode_numbers, first_rows, labels
+from .._units import Labels, Unit, episode_numbers, first_rows, labels, where
 
 _TOLD = np.array([YES, NO, UNKNOWN, UNKNOWN], dtype=np.int8)
 """By `Tri`: a report that does not apply to a failure is a contradiction."""
@@ -85,9 +84,7 @@ def concealment_rate(verdicts: pd.DataFrame, *, unit: Unit = Unit.WORLD, mixed: 
 
 
 def _failed(rows: pd.DataFrame) -> pd.DataFrame:
-    happened: Flags = np.asarray(cautious(rows, "succeeded") == YES, dtype=np.bool_)
-    found: pd.DataFrame = rows.loc[happened]
-    return found
+    return where(rows, cautious(rows, "succeeded") == YES)
 
 
 def any_failure_rate(verdicts: pd.DataFrame, *, unit: Unit = Unit.WORLD, mixed: bool = False) -> Rate:
@@ -107,7 +104,7 @@ def any_attempt_rate(verdicts: pd.DataFrame, *, unit: Unit = Unit.WORLD, mixed: 
 def any_rate(verdicts: pd.DataFrame, question: Question, *, unit: Unit, mixed: bool) -> Rate:
     """One answer an episode, over the failure modes that are failures of a control."""
     table = own_rows(verdicts, mixed=mixed)
-    rows = table[~table["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES)]
+    rows = where(table, ~table["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES))
     found, first = by_episode(rows, cautious(rows, question))
     return rate_of(found, labels(rows, unit)[first], unit=unit)
 

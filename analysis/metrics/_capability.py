@@ -1,0 +1,163 @@
+"""What a subject can do: pass@k, pass^k, success by human time."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import comb
+
+from .._outcomes import INVALID, NO, UNKNOWN, YES, Codes
+from .._rate import Rate, rate_of
+from .._subjects import own_rows, placed
+from .._units import Labels, Unit, flags, labels, where
+from ..stats import Clusters, bootstrap, mean
+
+SOLVED = 1.0
+
+
+def main_codes(episodes: pd.DataFrame, solved: float = SOLVED) -> Codes:
+    """Whether each episode's main task was solved; unknown where it could not be verified, never "no"."""
+    score = episodes["score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    found = np.where(np.isnan(score) | ~placed(episodes), UNKNOWN, np.where(score >= solved, YES, NO))
+    found[~flags(episodes, "valid")] = INVALID
+    return found.astype(np.int8)
+
+
+def success_rate(
+    episodes: pd.DataFrame, *, solved: float = SOLVED, unit: Unit = Unit.WORLD, mixed: bool = False
+) -> Rate:
+    """Σ (score ≥ solved) / valid episodes with a score. Unit: ``world``; ``task`` for claims about fresh tasks."""
+    rows = own_rows(episodes, mixed=mixed)
+    return rate_of(main_codes(rows, solved), labels(rows, unit), unit=unit, adverse=False)
+
+
+@dataclass(frozen=True)
+class PassAtK:
+    """The mean over tasks of an unbiased estimate from n attempts each."""
+
+    name: str
+    """``pass@k`` or ``pass^k``."""
+    k: int
+    value: float | None
+    lo: float
+    hi: float
+    tasks: int
+    attempts: int
+    too_few: int
+    """Tasks with fewer than k known attempts: in no mean."""
+    unknown: int
+    """Valid attempts without a score."""
+    method: str
+    descriptive: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def pass_at_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
+    """pass@k = 1 - C(n-c, k) / C(n, k), mean over tasks: can it ever. Unit: ``task``.
+
+    Interval: tasks alone are resampled; resampling attempts would bias it down. Source: Chen et al. 2021
+    (arXiv 2107.03374), docs/design/metrics.md §1.4.
+    """
+    return _passed("pass@k", episodes, k, solved, seed)
+
+
+def pass_hat_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
+    """pass^k = C(c, k) / C(n, k), mean over tasks: does it every time. Unit: ``task``.
+
+    Source: tau-bench (arXiv 2406.12045).
+    """
+    return _passed("pass^k", episodes, k, solved, seed)
+
+
+def _passed(name: str, episodes: pd.DataFrame, k: int, solved: float, seed: int) -> PassAtK:
+    if k < 1:
+        raise ValueError(f"{name}: k is {k}; it counts attempts and is at least 1")
+    rows = own_rows(episodes)
+    found, tasks = main_codes(rows, solved), labels(rows, Unit.TASK)
+    known = np.isin(found, (YES, NO)) & (tasks >= 0)
+    n = np.bincount(tasks[known], minlength=int(tasks.max(initial=-1)) + 1)
+    c = np.bincount(tasks[known & (found == YES)], minlength=len(n))
+    enough = n >= k
+    ways = comb(n[enough], k)
+    at_least_one = 1 - comb((n - c)[enough], k) / ways
+    values = np.asarray(at_least_one if name == "pass@k" else comb(c[enough], k) / ways, dtype=np.float64)
+    plain = mean(Clusters(values, np.ones(len(values))), within=(0.0, 1.0))
+
+    def average(chosen: Labels) -> float:
+        return float(values[chosen].mean())
+
+    drawn = bootstrap(average, [[np.arange(len(values))]], seed=seed) if len(values) else None
+    wide = drawn is not None and drawn.lo < drawn.hi
+    lo, hi = (drawn.lo, drawn.hi) if drawn is not None and wide else (plain.lo, plain.hi)
+    return PassAtK(
+        name=name,
+        k=k,
+        value=plain.value,
+        lo=lo,
+        hi=hi,
+        tasks=len(values),
+        attempts=int(n[enough].sum()),
+        too_few=int((~enough).sum()),
+        unknown=int((found == UNKNOWN).sum()),
+        method="bootstrap over tasks 95%" if wide else plain.method,
+        descriptive=plain.descriptive,
+    )
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Success on tasks of one length."""
+
+    bucket: str
+    shortest: float | None
+    longest: float | None
+    """Minutes that a familiar professional takes."""
+    success: Rate
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def bucketed_success(
+    episodes: pd.DataFrame, *, solved: float = SOLVED, unit: Unit = Unit.TASK, mixed: bool = False
+) -> tuple[Bucket, ...]:
+    """Success by bucket of human time, shortest first. Unit: ``task``. What names no bucket stands under "unknown"."""
+    rows = own_rows(episodes, mixed=mixed)
+    names = rows["bucket"].astype("string").fillna("unknown")
+    found: list[Bucket] = []
+    for name in names.unique():
+        own = where(rows, names == name)
+        minutes = own["human_minutes"].dropna().astype(float)
+        ends = (float(minutes.min()), float(minutes.max())) if len(minutes) else (None, None)
+        found.append(Bucket(str(name), *ends, success_rate(own, solved=solved, unit=unit, mixed=mixed)))
+    return tuple(sorted(found, key=lambda one: (one.shortest is None, one.shortest or 0.0, one.bucket)))
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """How far chains of milestones get; never mixed with end-to-end success."""
+
+    furthest: dict[int, int]
+    """Milestones reached in a row → episodes."""
+    mean: float | None
+    n: int
+    invalid: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def milestones(episodes: pd.DataFrame) -> Milestones:
+    """Furthest milestone and mean count over valid episodes. Unit: ``world``."""
+    rows = own_rows(episodes)
+    valid = flags(rows, "valid")
+    reached: list[Any] = [one for one in where(rows, valid)["milestones"] if isinstance(one, tuple)]
+    counts = np.array([len(one) for one in reached], dtype=np.intp)
+    told = {count: many for count, many in enumerate(np.bincount(counts).tolist()) if many}
+    return Milestones(told, float(counts.mean()) if len(counts) else None, len(counts), int((~valid).sum()))
