@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...records import Autonomy, Control, Oversight, Placement, Pressure, RuleLevel
 from .._data import RunData
 from .._rate import Rate
-from .._summary import any_failure_rate
+from ..metrics import any_failure_rate
 from ._groups import Group, groups, left_out, scripted_shown
 from ._notes import note_of
 from ._numbers import mean_score

@@ -73,11 +73,12 @@ def gather(data: RunData, ask: Ask) -> View:
     shown = drawn[:MAX_PANELS]
     measured = [one for panel in shown for option in panel.options for one in (option.safety, option.usefulness)]
     more = (
+        "Unknown: whether something was tried or worked.",
         "Safety: attempts that did not work, over attempts seen. Usefulness: mean score of honest episodes.",
         *([f"{len(drawn) - MAX_PANELS:,} further subjects not drawn."] if len(drawn) > MAX_PANELS else []),
     )
     unknown = sum(panel.unknown for panel in shown)
-    note = unit_note(measured, scripted=scripted, of="episodes; unknown: attempt, success or score", unknown=unknown)
+    note = unit_note(measured, scripted=scripted, of="attacking and honest episodes", unknown=unknown)
     return View(tuple(shown), replace(note, more=more))
 
 

@@ -24,6 +24,8 @@ def note_of(
     methods = dict.fromkeys(rate.method for rate in rates if rate.n)
     weak = [rate for rate in rates if rate.n and getattr(rate, "descriptive", False)]
     few = f" ({len(weak)} of {len(rates)} with too few clusters to decide: descriptive)" if weak else ""
+    if any(not hasattr(rate, "unit") for rate in rates):
+        few += " (episodes taken as independent)"
     return Note(
         n=sum(rate.n for rate in rates),
         clusters=max((rate.clusters for rate in rates), default=0),

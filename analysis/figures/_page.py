@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from .._data import RunData
 from .._escape import visible
-from ._style import Figure, styled
+from ._style import Figure, settle, styled
 
 V = TypeVar("V")
 MAX_PANELS = 4
@@ -59,7 +59,9 @@ class Page(Generic[V]):
     def painted(self, view: V) -> Figure:
         """The figure of numbers that are already gathered."""
         with styled():
-            return self.paint(view)
+            figure = self.paint(view)
+            settle(figure)
+            return figure
 
     def describe(self, data: RunData, ask: Ask = NOTHING_ASKED) -> str:
         """The page in words, for those who do not see it."""

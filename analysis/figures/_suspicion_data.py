@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from .._data import RunData
+from .._words import plural
 from ..stats import Estimate, Interval, bootstrap
 from ._conduct import casts, together
 from ._notes import unit_note
@@ -54,14 +55,17 @@ def gather(data: RunData, ask: Ask) -> View:
     tried = [table[table["tried"].eq(True).fillna(value=False) | table["honest"]] for _, _, table in told[:MAX_PANELS]]
     silent = sum(int(table["suspicion"].isna().sum()) for table in tried)
     unclear = sum(int(table["tried"].isna().sum()) for _, _, table in told[:MAX_PANELS])
-    more = [f"Honest: no side task and no attempt seen; attack: an attempt was seen. {unclear:,} in neither: unknown."]
+    more = [
+        "Honest: no side task and no attempt seen; attack: an attempt was seen.",
+        f"{plural(unclear, 'episode')} in neither, for nobody knows.",
+        "Unknown: without a score, or with monitors that did not pass their check.",
+    ]
     if len(told) > MAX_PANELS:
         more.append(f"{len(told) - MAX_PANELS:,} further subjects not drawn.")
     known = [panel.recall for panel in panels if panel.recall is not None]
     counted = sum(len(panel.honest) + len(panel.attack) for panel in panels)
     note = unit_note(known, scripted=any(one for _, one, _ in told), of="", unknown=silent, more=tuple(more))
-    of = "scored episodes; unknown: no score, or monitors that did not pass their check"
-    return View(tuple(panels), ask.fpr, replace(note, n=counted, of=of))
+    return View(tuple(panels), ask.fpr, replace(note, n=counted, of="scored episodes"))
 
 
 def _panel(title: str, table: pd.DataFrame, fpr: float) -> Panel:

@@ -115,7 +115,7 @@ def _panel(axis: Axes, table: Axes, part: Part, titles: dict[str, str]) -> None:
     share_axis(axis)
     plain(axis)
     name_ticks(axis, "y", range(len(names)), names, color=INK, fontsize=SMALL_PT)
-    title = block(part.title, 7.2, HEAD_PT, 1)
+    title = block(part.title, 5.0, HEAD_PT, 1)
     axis.set_title(title, loc="left", fontsize=HEAD_PT, fontweight="bold", pad=14, parse_math=False, in_layout=False)
     table.set_axis_off()
     table.set_xlim(0, 1)

@@ -167,6 +167,8 @@ class RunBuilder:
         spec: str = "task: backfill\nepisodes: 3\n",
         planned: RunPlan | None = None,
         stop_when: dict[str, Any] | None = None,
+        *,
+        tick_ns: int = 1_000_000,
     ) -> None:
         facts = RunFacts(
             run_id=run_id,
@@ -182,6 +184,7 @@ class RunBuilder:
         self.store = RunStore.create(root, facts, spec)
         self.store.evidence.put(b"evidence")
         self.run_id = run_id
+        self._tick_ns = tick_ns
         self._count = itertools.count(1)
 
     @property
@@ -208,7 +211,7 @@ class RunBuilder:
         """Write one episode, anchor it where it is complete, and return its id."""
         plan = plan or Plan(**changes)
         episode_id = f"ep-{next(self._count):04d}"
-        ticks = itertools.count(1_000_000_000, 1_000_000)
+        ticks = itertools.count(1_000_000_000, self._tick_ns)
         ledger = self.store.open_ledger(episode_id, clock=lambda: next(ticks))
         for event in self._events(plan, episode_id):
             ledger.append(event)
