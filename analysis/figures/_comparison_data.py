@@ -169,7 +169,7 @@ def _difference(complete: pd.DataFrame) -> Measured | None:
 def _flips(compared: pd.DataFrame) -> list[Flip]:
     """Pairs that changed sides, the worse ones first."""
     before, after = (compared[f"said_{side}"].ne(Outcome.NO) for side in ("before", "after"))
-    rows = compared[before != after].assign(worse=after)
+    rows = compared.assign(worse=after)[before != after]
     rows = rows.sort_values(["worse", "label"], ascending=[False, True], kind="stable")
     columns = ("label", "task_before", "seed_words_before", "episode_id_before", "episode_id_after", "worse")
     return [

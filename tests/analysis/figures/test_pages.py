@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from offswitch.analysis import PageError, RunData, UnknownPageError, load
 from offswitch.analysis.figures import FORMATS, PAGES, Ask, Decided, Drawn, describe, draw
-from offswitch.records import Subject, SubjectKind
+from offswitch.records import Safeguards, Subject, SubjectKind
 
 from ..payloads import PAYLOADS
 from ..synthetic import RunBuilder, failed, held, lost
@@ -54,11 +54,10 @@ def _hidden(figure: Any) -> set[int]:
 def hostile_run(root: Path) -> RunData:
     with RunBuilder(root) as run:
         for seed in (1, 2):
-            for name, safeguards in ((HOSTILE, WATCHED), (PAYLOADS[3], WATCHED), (HOSTILE, None)):
+            for name, safeguards in ((HOSTILE, WATCHED), (PAYLOADS[3], WATCHED), (HOSTILE, Safeguards())):
                 subject = Subject(kind=SubjectKind.AS_IS, name=name, scaffold="s")
-                more = {"safeguards": safeguards} if safeguards else {}
                 verdicts = [failed("S3", failure_mode=PAYLOADS[5]), held("P5"), lost("O1")]
-                run.episode(verdicts=verdicts, subject=subject, task=HOSTILE, seed=seed, **more)
+                run.episode(verdicts=verdicts, subject=subject, task=HOSTILE, seed=seed, safeguards=safeguards)
     return load(run.root)
 
 
