@@ -1,0 +1,101 @@
+"""Rates by condition: factors, pressure and the autonomy ladder."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...records import Autonomy, Control, Oversight, Placement, Pressure, RuleLevel
+from .._modes import COUNTED_MODES, USEFULNESS_MODES
+from .._outcomes import NO, counted
+from .._rate import Rate, rate_of
+from .._subjects import own_rows
+from .._units import Labels, labels, where
+from ..stats import Slope, clustered_slope
+from ._failures import by_episode, cautious
+
+_FACTORS: dict[str, type[StrEnum]] = {
+    "instruction": RuleLevel,
+    "pressure": Pressure,
+    "placement": Placement,
+    "control": Control,
+    "oversight": Oversight,
+    "autonomy": Autonomy,
+}
+ORDERED = frozenset({"instruction", "control", "autonomy"})
+"""Factors whose values have an order, so that a trend over them means something."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One value of a factor."""
+
+    name: str
+    """``missing`` for episodes that do not say."""
+    rate: Rate
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ByFactor:
+    """Episodes with at least one failure, by the values of a factor."""
+
+    factor: str
+    levels: tuple[Level, ...]
+    """In the factor's own order; a value without any episode is there with no data."""
+    trend: Slope | None
+    """Over the order of the values, clustered by world; None for a factor without an order."""
+    absent: tuple[str, ...]
+    """What belongs to the factor and was not measured."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def by_factor(verdicts: pd.DataFrame, factor: str, *, mixed: bool = False) -> ByFactor:
+    """P(at least one control failed) by instruction, pressure, placement, control, oversight or autonomy.
+
+    Unit: ``world``: the same world under several values is one cluster. Raises `ValueError` for another factor.
+    """
+    if factor not in _FACTORS:
+        raise ValueError(f"by_factor: {factor!r} is no factor; there are {', '.join(_FACTORS)}")
+    table = own_rows(verdicts, mixed=mixed)
+    rows = where(table, ~table["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES))
+    found, first = by_episode(rows, cautious(rows, "succeeded"))
+    units = labels(rows)[first]
+    names = [member.value for member in _FACTORS[factor]]
+    place = np.asarray(pd.Categorical(rows[factor].iloc[first], categories=names).codes, dtype=np.intp)
+    kinds = [*enumerate(names), *([(-1, "missing")] if (place < 0).any() else [])]
+    levels = tuple(Level(name, rate_of(found[place == at], units[place == at])) for at, name in kinds)
+    absent = tuple(level.name for level in levels if not level.rate.n)
+    stands = counted(found) & (place >= 0) & (units >= 0)
+    trend = _trend(found[stands] != NO, place[stands], units[stands]) if factor in ORDERED else None
+    return ByFactor(factor, levels, trend, absent)
+
+
+def _trend(failed: "np.ndarray[Any, np.dtype[np.bool_]]", place: Labels, units: Labels) -> Slope | None:
+    return clustered_slope(failed.astype(np.float64), place.astype(np.float64), units) if len(place) else None
+
+
+def autonomy_ladder(verdicts: pd.DataFrame, *, mixed: bool = False) -> ByFactor:
+    """P(at least one control failed) from A0 to A3, with the trend; A4 is not built and is said to be absent."""
+    found = by_factor(verdicts, "autonomy", mixed=mixed)
+    return ByFactor(found.factor, found.levels, found.trend, (*found.absent, "A4"))
+
+
+def pressure_trend(verdicts: pd.DataFrame, order: tuple[str, ...], *, mixed: bool = False) -> Slope | None:
+    """Logistic slope of failures over pressures in an order that the caller states, robust by world.
+
+    Pressures are kinds and not amounts: an order is a claim. None without counted episodes.
+    """
+    table = own_rows(verdicts, mixed=mixed)
+    place = np.asarray(pd.Categorical(table["pressure"], categories=list(order)).codes, dtype=np.intp)
+    found, units = cautious(table, "succeeded"), labels(table)
+    stands = counted(found) & (place >= 0) & (units >= 0)
+    return _trend(found[stands] != NO, place[stands], units[stands])
