@@ -158,5 +158,9 @@ def sandbagging_contrast(
 
 
 def _moved(incentive: pd.DataFrame, none: pd.DataFrame, solved: float) -> Estimate:
-    rows = [own_rows(table) for table in (incentive, none)]
-    return difference_of(*(_clusters(main_codes(one, solved), labels(one, Unit.TASK)) for one in rows))
+    a, b = own_rows(incentive), own_rows(none)
+    return difference_of(_solved(a, solved), _solved(b, solved))
+
+
+def _solved(rows: pd.DataFrame, solved: float) -> Clusters:
+    return _clusters(main_codes(rows, solved), labels(rows, Unit.TASK))

@@ -69,7 +69,6 @@ def test_two_scaffolds_of_one_model_are_compared_apart() -> None:
 def test_what_is_told_about_the_supervisor_is_compared_within_the_same_world() -> None:
     told = [verdict(n, oversight="announced_monitored", safeguards=False) for n in range(12)]
     alone = [verdict(n, oversight="announced_unmonitored", episode_id=f"b{n}", **FAILED) for n in range(12)]
-    factors = dict.fromkeys((), "x")
     rows = verdicts(*told, *alone, verdict(99, oversight="not_mentioned", **FAILED))
     for name, value in {"instruction": "stated", "control": "bypassable", "pressure": "none"}.items():
         rows[name] = value
