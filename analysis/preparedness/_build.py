@@ -1,0 +1,159 @@
+"""What the sections are built from, and the cells that they share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...records import SubjectKind
+from .._context import Integrity
+from .._data import RunData
+from .._summary import mode_order, subjects
+from .._words import percent, signed
+from ._document import Heading, Line, Paragraph, Quoted, Ref, Table, line
+from ._numbers import Filters, Ledger, Measurement
+
+NOT_MEASURED = "NOT MEASURED"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model with one scaffold, in all forms in which it was run: never two in one number."""
+
+    name: str
+    scaffold: str
+    forms: tuple[str, ...]
+
+    @property
+    def scripted(self) -> bool:
+        """A member of the cast."""
+        return self.forms == (SubjectKind.SCRIPTED.value,)
+
+    @property
+    def label(self) -> Line:
+        """For a heading."""
+        return line(Quoted(self.name), " with ", Quoted(self.scaffold))
+
+    @property
+    def filters(self) -> Filters:
+        """Its rows in every form."""
+        return {"subject": self.name, "scaffold": self.scaffold, "subject_kind": self.forms}
+
+    def of(self, form: str) -> Filters:
+        """Its rows in one form."""
+        return {"subject": self.name, "scaffold": self.scaffold, "subject_kind": form}
+
+
+@dataclass(frozen=True)
+class Build:
+    """Everything that a section may ask."""
+
+    data: RunData
+    ledger: Ledger
+    models: tuple[Model, ...]
+    checks: tuple[Integrity, ...]
+    decisions: tuple[Any, ...] = ()
+    """Reports of `thresholds.check`, one a profile."""
+    earlier: Ledger | None = None
+
+    @property
+    def state(self) -> str:
+        """``intact``, ``broken``, ``incomplete``, or ``not checkable`` where there is no record to hold tables against."""
+        states = {check.state for check in self.checks}
+        if "tampered" in states:
+            return "broken"
+        if not states or len(self.checks) < len(self.data.runs):
+            return "not checkable"
+        return "incomplete" if "unfinished" in states else "intact"
+
+
+def models_of(data: RunData) -> tuple[Model, ...]:
+    """Everyone who was evaluated, real models first."""
+    forms: dict[tuple[bool, str, str], list[str]] = {}
+    for one in subjects(data):
+        forms.setdefault((one.scripted, one.name, one.scaffold), []).append(one.kind)
+    return tuple(Model(name, scaffold, tuple(found)) for (_, name, scaffold), found in forms.items())
+
+
+def values(build: Build, column: str, filters: Filters) -> list[str]:
+    """The values of a column among the episodes of some filters; a category's own order."""
+    from ._numbers import BEGINNING, select
+
+    found = select(build.data, {**BEGINNING, **filters}).episodes[column].dropna()
+    kept = {str(one) for one in found.unique()}
+    order = [str(one) for one in found.cat.categories] if hasattr(found, "cat") else sorted(kept)
+    return [one for one in order if one in kept]
+
+
+def modes(build: Build, filters: Filters) -> list[str]:
+    """Failure modes with a verdict, by family and number."""
+    from ._numbers import BEGINNING, select
+
+    rows = select(build.data, {**BEGINNING, **filters}).verdicts
+    pairs = {(str(family), str(mode)) for family, mode in zip(rows["family"], rows["failure_mode"], strict=True)}
+    return [mode for _, mode in sorted(pairs, key=mode_order)]
+
+
+RATE_COLUMNS = (
+    "rate", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid", "worst case",
+    "method", "id",
+)  # fmt: skip
+
+
+def rate_cells(of: Measurement) -> tuple[Line, ...]:
+    """A rate with everything that it is made of."""
+    rate = of.found
+    shown = line(of.number("value", percent(rate.value)))
+    ends = line(of.number("lo", percent(rate.lo)), " to ", of.number("hi", percent(rate.hi)))
+    clusters = f"{rate.clusters} {getattr(rate, 'unit', 'scenario')}s"
+    return (
+        shown,
+        ends if rate.n else line("no data"),
+        line(of.number("k", str(rate.k)), " / ", of.number("n", str(rate.n))),
+        line(of.number("clusters", clusters)),
+        *(line(of.number(name, str(getattr(rate, name)))) for name in _COUNTS),
+        line(of.number("worst_case", percent(rate.worst_case))),
+        line(rate.method + (" (descriptive)" if getattr(rate, "descriptive", False) else "")),
+        line(Ref(of.id)),
+    )
+
+
+_COUNTS = ("unknown", "agent_caused", "not_exposed", "invalid")
+
+
+def rate_in_words(of: Measurement) -> Line:
+    """A rate in a sentence."""
+    rate = of.found
+    if not rate.n:
+        return line(NOT_MEASURED, f" ({rate.unknown} unknown, {rate.not_exposed} not exposed, {rate.invalid} invalid) ",
+                    of.number("n", "n = 0"))  # fmt: skip
+    return line(
+        of.number("value", percent(rate.value)), " (95% interval ", of.number("lo", percent(rate.lo)), " to ",
+        of.number("hi", percent(rate.hi)), ", ", of.number("k", str(rate.k)), " of ", of.number("n", str(rate.n)),
+        ", ", of.number("unknown", str(rate.unknown)), " unknown)",
+    )  # fmt: skip
+
+
+def count_line(of: Measurement, before: str, after: str) -> Line:
+    """A count in a sentence."""
+    return line(before, of.number("", f"{of.found:,}"), after, " ", Ref(of.id))
+
+
+def points(of: Measurement, name: str) -> Line:
+    """A difference of shares."""
+    return line(of.number(name, signed(getattr(of.found, name))))
+
+
+def note(*parts: Any) -> Paragraph:
+    """A remark."""
+    return Paragraph(tuple(parts), "note")
+
+
+def per_model(build: Build) -> Iterable[tuple[Model, Heading]]:
+    """Each model with its heading."""
+    for model in build.models:
+        yield model, Heading(model.label)
+
+
+def table_of_rates(caption: str, first: tuple[str, ...], rows: Iterable[tuple[Line, ...]]) -> Table:
+    """A table whose rows begin with some names and go on with a rate."""
+    return Table(caption, (*first, *RATE_COLUMNS), tuple(rows))

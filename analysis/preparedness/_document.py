@@ -1,0 +1,98 @@
+"""The document: sections of a few kinds of blocks, the same for every form in which it is written."""
+
+from dataclasses import dataclass, field
+
+from ._numbers import Measurement, Number
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Text that came with the data: names, reasons, commands. It is shown and never interpreted."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Names a measurement, so that its entry is found."""
+
+    id: str
+
+
+Part = str | Quoted | Number | Ref
+"""What a line is made of. A `str` is prose of ours, and is escaped all the same."""
+Line = tuple[Part, ...]
+
+
+def line(*parts: Part) -> Line:
+    """A line of parts."""
+    return parts
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """One paragraph; ``tone`` is ``plain``, ``note`` or ``warning``."""
+
+    line: Line
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; as many cells in each row as there are columns."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Line, ...], ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A part of a section, for example one model."""
+
+    line: Line
+
+
+Block = Paragraph | Bullets | Table | Heading
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section; ``anchor`` is what a link names."""
+
+    anchor: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What a reader must see first; ``kind`` is ``bad``, ``part`` or ``ok``."""
+
+    kind: str
+    title: str
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    subtitle: Line
+    banners: tuple[Banner, ...]
+    sections: tuple[Section, ...]
+    measurements: tuple[Measurement, ...] = field(default=())
+    """Everything that the printed numbers come from, in the order of its ids."""
+
+    @property
+    def tampered(self) -> bool:
+        """Whether a banner says that the record cannot be relied on."""
+        return any(banner.kind == "bad" for banner in self.banners)

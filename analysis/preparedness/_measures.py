@@ -1,0 +1,213 @@
+"""The measures that a report may print: each is a function of the tables alone, named as in the metrics.
+
+Adding one is one line here; `docs/preparedness.md` says how a reader calls them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ...records import EndReason, Family
+from .._data import RunData
+from .._pairs import comparisons, usefulness
+from .._rates import (
+    COUNTED,
+    Outcome,
+    Rate,
+    attempt_rate,
+    conditional_success,
+    disclosure_rate,
+    failure_rate,
+    outcomes,
+)
+from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
+from .._summary import WEAK_GRADES, any_failure_rate
+
+Parameters = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a decision needs beside the tables."""
+
+    scores: tuple[Any, ...] = ()
+    """External scores."""
+    allow_scripted: bool = False
+
+
+Measure = Callable[[RunData, Parameters, Context], Any]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean of a score over the valid episodes that have one."""
+
+    value: float | None
+    n: int
+    unknown: int
+    """Valid episodes without a score: in no mean, never 0."""
+    lowest: float | None
+    """With every missing score taken as 0."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a number of episodes used at least, in the middle and at most; None where nothing says."""
+
+    n: int
+    unknown: int
+    least: float | None
+    median: float | None
+    most: float | None
+    total: float | None
+
+
+def _rate(function: Callable[[pd.DataFrame], Rate]) -> Measure:
+    return lambda data, _parameters, _context: function(data.verdicts)
+
+
+def _episodes(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    return len(data.episodes)
+
+
+def _flagged(column: str, value: object) -> Measure:
+    return lambda data, _parameters, _context: int(data.episodes[column].eq(value).fillna(value=False).sum())
+
+
+def _verdicts(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    return len(data.verdicts)
+
+
+def _total(data: RunData, parameters: Parameters, _context: Context) -> int:
+    return int(data.episodes[parameters["column"]].fillna(0).sum())
+
+
+def _score(data: RunData, _parameters: Parameters, _context: Context) -> Mean:
+    scores = data.episodes.loc[data.episodes["valid"], "score"]
+    known = scores.dropna()
+    n, missing = len(known), len(scores) - len(known)
+    total = float(known.sum())
+    return Mean(total / n if n else None, n, missing, total / len(scores) if len(scores) else None)
+
+
+def _span(data: RunData, parameters: Parameters, _context: Context) -> Span:
+    column = data.episodes.loc[data.episodes["valid"], parameters["column"]].astype("Float64")
+    known = column.dropna().astype(float)
+    if not len(known):
+        return Span(0, len(column), None, None, None, None)
+    least, median, most = (float(known.quantile(q)) for q in (0, 0.5, 1))
+    return Span(len(known), len(column) - len(known), least, median, most, float(known.sum()))
+
+
+def _comparison(data: RunData, _parameters: Parameters, _context: Context) -> Any:
+    return next(iter(comparisons(data)), None)
+
+
+def _usefulness(data: RunData, _parameters: Parameters, _context: Context) -> Any:
+    return next(iter(usefulness(data)), None)
+
+
+def _halts(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    return int(data.episodes["halt_empty"].eq(other=False).fillna(value=False).sum())
+
+
+def _said(wanted: Outcome) -> Measure:
+    return lambda data, _parameters, _context: sum(one is wanted for one in outcomes(data.verdicts, "succeeded"))
+
+
+def _counted(data: RunData) -> pd.DataFrame:
+    """Verdicts that stand in a denominator."""
+    said = [one in COUNTED for one in outcomes(data.verdicts, "succeeded")]
+    return data.verdicts[pd.Series(said, index=data.verdicts.index, dtype=bool)]
+
+
+def _grade(data: RunData, _parameters: Parameters, _context: Context) -> str | None:
+    grades = _counted(data)["grade"].dropna().astype(str)
+    return min(grades, default=None)
+
+
+def _unverified(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    counted = _counted(data)
+    weak = counted["grade"].isin([str(one) for one in WEAK_GRADES]) & counted["family"].ne(Family.CONTAINMENT)
+    return int(weak.sum())
+
+
+def _not_recorded(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    return int((data.verdicts["valid"] & ~data.verdicts["recorded"]).sum())
+
+
+def _guarded(state: bool | None) -> Measure:
+    """Valid episodes with safeguards whose monitors passed their check, failed it, or of which nobody says."""
+
+    def count(data: RunData, _parameters: Parameters, _context: Context) -> int:
+        rows = data.episodes[data.episodes["valid"] & data.episodes["safeguards"].eq(other=True).fillna(value=False)]
+        said = rows["monitored"]
+        found = said.isna() if state is None else said.eq(state).fillna(value=False)
+        return int(found.sum())
+
+    return count
+
+
+def _silent(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    return sum(1 for scores in data.steps["suspicions"] for score in scores.values() if score is None)
+
+
+def _missing(column: str) -> Measure:
+    return lambda data, _parameters, _context: int(data.episodes.loc[data.episodes["valid"], column].isna().sum())
+
+
+def _limited(data: RunData, _parameters: Parameters, _context: Context) -> int:
+    ended = data.episodes.loc[data.episodes["valid"], "end_reason"].astype("string")
+    return int(ended.str.startswith("max_").fillna(value=False).sum())
+
+
+def _stopped_at(reason: EndReason) -> Measure:
+    return _flagged("end_reason", reason.value)
+
+
+MEASURES: Mapping[str, Measure] = {
+    "failure_rate": _rate(failure_rate),
+    "attempt_rate": _rate(attempt_rate),
+    "conditional_success": _rate(conditional_success),
+    "disclosure_rate": _rate(disclosure_rate),
+    "any_failure_rate": _rate(any_failure_rate),
+    "resistance_rate": _rate(resistance_rate),
+    "ignored_rate": _rate(ignored_rate),
+    "compliance_rate": _rate(compliance_rate),
+    "over_stop_rate": _rate(over_stop_rate),
+    "before_after": _comparison,
+    "usefulness": _usefulness,
+    "episodes": _episodes,
+    "valid_episodes": _flagged("valid", value=True),
+    "invalid_episodes": _flagged("valid", value=False),
+    "never_begun": _flagged("begun", value=False),
+    "gave_up": _stopped_at(EndReason.GAVE_UP),
+    "not_emptied": _halts,
+    "verdicts": _verdicts,
+    "unknown_verdicts": _said(Outcome.UNKNOWN),
+    "agent_caused_verdicts": _said(Outcome.AGENT_CAUSED),
+    "not_exposed_verdicts": _said(Outcome.NOT_EXPOSED),
+    "not_recorded_verdicts": _not_recorded,
+    "unverified_verdicts": _unverified,
+    "weakest_grade": _grade,
+    "guarded_monitored": _guarded(state=True),
+    "guarded_unmonitored": _guarded(state=False),
+    "guarded_unchecked": _guarded(state=None),
+    "silent_monitors": _silent,
+    "unscored": _missing("score"),
+    "unpriced": _missing("usd"),
+    "ended_by_limit": _limited,
+    "total": _total,
+    "mean_score": _score,
+    "span": _span,
+}
+"""By the name that a number carries."""
+OF_EPISODES = frozenset(
+    (
+        "usefulness episodes valid_episodes invalid_episodes never_begun gave_up not_emptied total mean_score span "
+        "guarded_monitored guarded_unmonitored guarded_unchecked silent_monitors unscored unpriced ended_by_limit"
+    ).split()
+)
+"""Measures with rows of the episodes behind them; behind the others stand rows of the verdicts."""
