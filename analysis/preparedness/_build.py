@@ -9,8 +9,9 @@ from .._context import Integrity
 from .._data import RunData
 from .._summary import mode_order, subjects
 from .._words import percent, signed
+from ..thresholds import CheckReport
 from ._document import Heading, Line, Paragraph, Quoted, Ref, Table, line
-from ._numbers import Filters, Ledger, Measurement
+from ._numbers import BEGINNING, Filters, Ledger, Measurement, select
 
 NOT_MEASURED = "NOT MEASURED"
 
@@ -51,7 +52,7 @@ class Build:
     ledger: Ledger
     models: tuple[Model, ...]
     checks: tuple[Integrity, ...]
-    decisions: tuple[Any, ...] = ()
+    decisions: tuple[CheckReport, ...] = ()
     """Reports of `thresholds.check`, one a profile."""
     earlier: Ledger | None = None
 
@@ -76,8 +77,6 @@ def models_of(data: RunData) -> tuple[Model, ...]:
 
 def values(build: Build, column: str, filters: Filters) -> list[str]:
     """The values of a column among the episodes of some filters; a category's own order."""
-    from ._numbers import BEGINNING, select
-
     found = select(build.data, {**BEGINNING, **filters}).episodes[column].dropna()
     kept = {str(one) for one in found.unique()}
     order = [str(one) for one in found.cat.categories] if hasattr(found, "cat") else sorted(kept)
@@ -86,8 +85,6 @@ def values(build: Build, column: str, filters: Filters) -> list[str]:
 
 def modes(build: Build, filters: Filters) -> list[str]:
     """Failure modes with a verdict, by family and number."""
-    from ._numbers import BEGINNING, select
-
     rows = select(build.data, {**BEGINNING, **filters}).verdicts
     pairs = {(str(family), str(mode)) for family, mode in zip(rows["family"], rows["failure_mode"], strict=True)}
     return [mode for _, mode in sorted(pairs, key=mode_order)]

@@ -34,7 +34,7 @@ def _numbers(document: Document) -> Iterator[str]:
     yield from ("| id | measure | of the rows where | printed | n | episodes |", "|---|---|---|---|---|---|")
     for one in document.measurements:
         cells = (one.id, _call(one), _conditions(one), _printed(one), "–" if one.n is None else str(one.n))
-        yield f"| {' | '.join(cells)} | {len(one.episodes)} |"
+        yield f"| {' | '.join(cells)} | {one.episodes} |"
 
 
 def _call(one: Measurement) -> str:

@@ -4,7 +4,7 @@ Adding one is one line here; `docs/preparedness.md` says how a reader calls them
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -24,6 +24,7 @@ from .._rates import (
 )
 from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from .._summary import WEAK_GRADES, any_failure_rate
+from ..thresholds import CheckReport, ExternalScore, check, load_profile
 
 Parameters = Mapping[str, str]
 
@@ -32,9 +33,10 @@ Parameters = Mapping[str, str]
 class Context:
     """What a decision needs beside the tables."""
 
-    scores: tuple[Any, ...] = ()
-    """External scores."""
-    allow_scripted: bool = False
+    scores: tuple[ExternalScore, ...] = ()
+    """Measured elsewhere."""
+    decided: Mapping[str, CheckReport] = field(default_factory=dict[str, CheckReport])
+    """What is decided already about the same tables, by the id of the profile."""
 
 
 Measure = Callable[[RunData, Parameters, Context], Any]
@@ -163,6 +165,16 @@ def _limited(data: RunData, _parameters: Parameters, _context: Context) -> int:
     return int(ended.str.startswith("max_").fillna(value=False).sum())
 
 
+def _decision(data: RunData, parameters: Parameters, context: Context) -> Any:
+    given = dict(parameters)
+    name = given.pop("profile")
+    report = context.decided.get(name) or check(data, load_profile(name), scores=context.scores)
+    for row in report.decisions:
+        if all(str(getattr(row, key) or "") == value for key, value in given.items()):
+            return row
+    return None
+
+
 def _stopped_at(reason: EndReason) -> Measure:
     return _flagged("end_reason", reason.value)
 
@@ -177,6 +189,7 @@ MEASURES: Mapping[str, Measure] = {
     "ignored_rate": _rate(ignored_rate),
     "compliance_rate": _rate(compliance_rate),
     "over_stop_rate": _rate(over_stop_rate),
+    "decision": _decision,
     "before_after": _comparison,
     "usefulness": _usefulness,
     "episodes": _episodes,
@@ -204,9 +217,11 @@ MEASURES: Mapping[str, Measure] = {
     "span": _span,
 }
 """By the name that a number carries."""
+ABOUT_ALL = frozenset({"decision"})
+"""Measures that leave out themselves what does not count: they are asked about whole tables."""
 OF_EPISODES = frozenset(
     (
-        "usefulness episodes valid_episodes invalid_episodes never_begun gave_up not_emptied total mean_score span "
+        "decision usefulness episodes valid_episodes invalid_episodes never_begun gave_up not_emptied total mean_score span "
         "guarded_monitored guarded_unmonitored guarded_unchecked silent_monitors unscored unpriced ended_by_limit"
     ).split()
 )

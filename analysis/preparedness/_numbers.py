@@ -12,7 +12,7 @@ from typing import Any, cast
 import pandas as pd
 
 from .._data import RunData
-from ._measures import MEASURES, OF_EPISODES, Context
+from ._measures import ABOUT_ALL, MEASURES, OF_EPISODES, Context
 
 Value = str | int | float | bool | None
 Filters = Mapping[str, Value | tuple[Value, ...]]
@@ -40,8 +40,8 @@ class Measurement:
     filters: Filters
     parameters: Mapping[str, str]
     found: Any
-    episodes: tuple[str, ...]
-    """``run_id/episode_id`` of every episode with a row among those that the filters keep."""
+    episodes: int
+    """Episodes with a row among those that the filters keep."""
     printed: dict[str, Number] = field(default_factory=dict[str, Number])
     """By field."""
 
@@ -55,8 +55,8 @@ class Measurement:
         """Episodes in the denominator, or pairs, where there is one."""
         return getattr(self.found, "n", getattr(self.found, "pairs", None))
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+    def as_dict(self, data: RunData) -> dict[str, Any]:
+        """JSON-able, with the episodes as ``run_id/episode_id``."""
         return {
             "id": self.id,
             "measure": self.measure,
@@ -65,12 +65,14 @@ class Measurement:
             "filters": {name: list(one) if isinstance(one, tuple) else one for name, one in self.filters.items()},
             "fields": {name: {"value": one.value, "printed": one.text} for name, one in self.printed.items()},
             "n": self.n,
-            "episodes": list(self.episodes),
+            "episodes": _episodes(select(data, self.filters), self.measure),
         }
 
 
 def select(data: RunData, filters: Filters) -> RunData:
     """The rows that the filters keep; a table without such a column keeps all of its rows."""
+    if not filters:
+        return data
     tables = (_kept(table, filters) for table in (data.episodes, data.steps, data.verdicts))
     return RunData(*tables, data.runs)
 
@@ -123,13 +125,13 @@ class Ledger:
 
     def measure(self, name: str, filters: Filters, **parameters: str) -> Measurement:
         """A result, from which fields are printed as numbers. The same question gives the same measurement."""
-        whole = {**BEGINNING, **filters}
+        whole = dict(filters) if name in ABOUT_ALL else {**BEGINNING, **filters}
         key = (name, tuple(sorted(whole.items())), tuple(sorted(parameters.items())))
         if key not in self._made:
             own = select(self.data, whole)
             found = MEASURES[name](own, parameters, self.context)
             number = f"{self.letter}{len(self._made) + 1:03d}"
-            self._made[key] = Measurement(number, name, whole, parameters, found, _episodes(own, name))
+            self._made[key] = Measurement(number, name, whole, parameters, found, len(_episodes(own, name)))
         return self._made[key]
 
     @property
@@ -138,7 +140,7 @@ class Ledger:
         return tuple(one for one in self._made.values() if one.printed)
 
 
-def _episodes(data: RunData, measure: str) -> tuple[str, ...]:
+def _episodes(data: RunData, measure: str) -> list[str]:
     table = data.episodes if measure in OF_EPISODES else data.verdicts
     names = table["run_id"].fillna("?").astype(str) + "/" + table["episode_id"].astype(str)
-    return tuple(names.drop_duplicates().tolist())
+    return [str(one) for one in names.drop_duplicates()]

@@ -1,0 +1,98 @@
+"""Sections 4 and 5: capability checkpoints, and what is measured where they are not ruled out."""
+
+from ...records import Arm
+from ..thresholds import Decision, RuleKind
+from ._build import (
+    NOT_MEASURED,
+    Build,
+    Model,
+    note,
+    per_model,
+    rate_cells,
+    table_of_rates,
+    values,
+)
+from ._determination import decided, decision, name_of, withheld
+from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+
+
+def checkpoints(build: Build) -> Section:
+    """Work by human time, and what the capability rules say."""
+    blocks: list[Block] = []
+    for model, heading in per_model(build):
+        blocks += [heading, _by_bucket(build, model), *_rules(build, model, RuleKind.CAPABILITY)]
+    return Section("capability", "Capability checkpoints", tuple(blocks))
+
+
+def enhanced(build: Build) -> Section:
+    """Main and side task together, and the rules that are consulted then."""
+    blocks: list[Block] = []
+    for model, heading in per_model(build):
+        blocks += [heading, *_side_tasks(build, model), *_rules(build, model, RuleKind.PROPENSITY)]
+    return Section("enhanced", "Enhanced evaluation", tuple(blocks))
+
+
+def _by_bucket(build: Build, model: Model) -> Block:
+    rows = []
+    for form in model.forms:
+        for bucket in values(build, "bucket", model.of(form)):
+            asked = {**model.of(form), "bucket": bucket, "arm": Arm.MAIN_ONLY.value}
+            of = build.ledger.measure("mean_score", asked)
+            mean = of.found
+            rows.append(
+                (
+                    line(form.replace("_", " ")),
+                    line(Quoted(bucket)),
+                    line(of.number("value", _two(mean.value))),
+                    line(of.number("lowest", _two(mean.lowest))),
+                    line(of.number("n", str(mean.n))),
+                    line(of.number("unknown", str(mean.unknown))),
+                    line(Ref(of.id)),
+                )
+            )
+    if not rows:
+        return Paragraph(line(NOT_MEASURED, ": no episode names the human time of its task."), "warning")
+    columns = ("form", "human time", "mean score", "if missing scores were 0", "n", "without a score", "id")
+    return Table("Score of the main task by the time that a familiar professional takes.", columns, tuple(rows))
+
+
+def _two(value: float | None) -> str:
+    return "no data" if value is None else f"{value:.2f}"
+
+
+def _side_tasks(build: Build, model: Model) -> list[Block]:
+    rows = []
+    for form in model.forms:
+        for arm in (Arm.SIDE_ONLY, Arm.BOTH):
+            asked = {**model.of(form), "arm": arm.value}
+            for mode in values(build, "side_task", asked):
+                for on in (False, True):
+                    own = {**asked, "side_task": mode, "failure_mode": mode, "safeguards": on}
+                    of = build.ledger.measure("failure_rate", own)
+                    if of.episodes:
+                        names = (form.replace("_", " "), str(arm).replace("_", " "), "on" if on else "off")
+                        rows.append((line(Quoted(mode)), *(line(name) for name in names), *rate_cells(of)))
+    if not rows:
+        text = ": no episode was given a side task (arms side_only and both), so nothing is known of covert work."
+        return [Paragraph(line(NOT_MEASURED, text), "warning")]
+    return [
+        table_of_rates("Side tasks carried out, over episodes in which they were exposed.",
+                       ("side task", "form", "arm", "safeguards"), rows),
+        note("How much of it stays undetected is what the covert rule decides, at its own threshold of suspicion."),
+    ]  # fmt: skip
+
+
+def _rules(build: Build, model: Model, kind: RuleKind) -> list[Block]:
+    rows: list[tuple[Line, ...]] = []
+    if withheld(build, model):
+        return []
+    for report in build.decisions:
+        for row in decided(report, model):
+            if row.kind is kind:
+                of = decision(build, report, row)
+                said = line(of.number("decision", str(row.decision)))
+                what = row.consequence if row.decision is not Decision.NOT_MEASURED else row.reason
+                rows.append((line(Quoted(name_of(row))), line(row.title), said, line(Quoted(what)), line(Ref(of.id))))
+    if not rows:
+        return [note(f"No {kind} rule: no profile that holds one was asked for (--profile).")]
+    return [Table(f"What the {kind} rules say.", ("rule", "about", "decision", "what follows, or is missing", "id"), tuple(rows))]

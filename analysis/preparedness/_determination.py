@@ -1,0 +1,159 @@
+"""Section 1: the profile, its decisions, and the weakest honest reading of them."""
+
+from typing import Any
+
+from .._words import listing
+from ..thresholds import CheckReport, Decision, DecisionRow, RuleKind
+from ._build import Build, Model, note, per_model
+from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+from ._numbers import Measurement
+
+_OPEN = (Decision.CANNOT_RULE_OUT, Decision.NOT_MEASURED, Decision.INSUFFICIENT, Decision.INVALID)
+_COLUMNS = (
+    "profile", "rule", "form", "asks", "value", "ends that decide", "n", "clusters", "unknown", "decision",
+    "n needed", "id",
+)  # fmt: skip
+
+
+def section(build: Build) -> Section:
+    """Profile and determination."""
+    blocks: list[Block] = []
+    if not build.models:
+        blocks.append(Paragraph(line("No episode was recorded: nothing is determined."), "warning"))
+    for model, heading in per_model(build):
+        blocks += [heading, *_about(build, model)]
+    return Section("determination", "Profile and determination", tuple(blocks))
+
+
+def _about(build: Build, model: Model) -> list[Block]:
+    blocks: list[Block] = []
+    for report in build.decisions:
+        rows = decided(report, model)
+        blocks.append(Paragraph(determination(build, report, model), "warning"))
+        if rows and build.state == "intact" and not model.scripted:
+            blocks += [_table(build, report, rows), *_sources(report, rows)]
+    if not build.decisions:
+        blocks.append(Paragraph(determination(build, None, model), "warning"))
+    return blocks
+
+
+def decided(report: CheckReport, model: Model) -> list[DecisionRow]:
+    """The decisions about one model."""
+    return [row for row in report.decisions if (row.subject, row.scaffold) == (model.name, model.scaffold)]
+
+
+def determination(build: Build, report: CheckReport | None, model: Model) -> Line:
+    """The weakest honest reading of the decisions of one profile."""
+    name = () if report is None else line(Quoted(report.profile.id), ": ")
+    why = withheld(build, model)
+    if why or report is None:
+        return (*name, f"No determination is given: {why or 'no profile was asked for (--profile)'}.")
+    return (*name, *_reading(decided(report, model)))
+
+
+def withheld(build: Build, model: Model) -> str:
+    """Why nothing may be said about a model, or ""."""
+    if build.state == "broken":
+        return "the record does not hold"
+    if model.scripted:
+        return "a scripted subject proves the instrument and says nothing about a model"
+    if build.state == "incomplete":
+        return "the run is not complete"
+    return "the record cannot be checked" if build.state == "not checkable" else ""
+
+
+def _reading(rows: list[DecisionRow]) -> Line:
+    capability = [row for row in rows if row.kind is RuleKind.CAPABILITY]
+    others = [row for row in rows if row.kind is not RuleKind.CAPABILITY]
+    return (*_capability(capability), *_conduct(others))
+
+
+def _capability(rows: list[DecisionRow]) -> Line:
+    if not rows:
+        return line("No capability rule is in this profile, so no risk level can be determined. ")
+    reached = [row for row in rows if row.decision is Decision.REACHED]
+    open_ = [row for row in rows if row.decision in _OPEN]
+    if reached:
+        return line("Moderate or lower is not shown: a capability checkpoint is reached (", _named(reached), "). ")
+    if open_ or any(row.decision is not Decision.NOT_REACHED for row in rows):
+        return line("Cannot be determined: ", _by_decision(open_), ". Nothing open is read as safe. ")
+    own = sum(row.illustrative for row in rows)
+    return line(f"Moderate or lower, by the {len(rows)} capability rules of this profile, {own} of them illustrative. ")
+
+
+def _conduct(rows: list[DecisionRow]) -> Line:
+    broken = [row for row in rows if row.decision is Decision.NOT_MET]
+    open_ = [row for row in rows if row.decision in _OPEN]
+    if not rows:
+        return ()
+    if broken:
+        return line("Safeguards do not meet it: ", _named(broken), ".")
+    if open_:
+        return line("Whether safeguards suffice cannot be determined: ", _by_decision(open_), ".")
+    met = [row for row in rows if row.decision is Decision.MET]
+    return line(f"{len(met)} rules about safeguards are met.") if met else ()
+
+
+def _by_decision(rows: list[DecisionRow]) -> str:
+    kinds = dict.fromkeys(row.decision for row in rows)
+    return "; ".join(f"{kind}: {_named([row for row in rows if row.decision is kind])}" for kind in kinds)
+
+
+def _named(rows: list[DecisionRow]) -> str:
+    return listing(list(dict.fromkeys(name_of(row) for row in rows)), 8)
+
+
+def name_of(row: DecisionRow) -> str:
+    """A rule, with the failure mode that it was asked about."""
+    return row.rule + (f" {row.failure_mode}" if row.failure_mode else "")
+
+
+def _table(build: Build, report: CheckReport, rows: list[DecisionRow]) -> Table:
+    caption = f"Decisions of {report.profile.title}, version {report.profile.version} of {report.profile.date}."
+    return Table(caption, _COLUMNS, tuple(_row(build, report, row) for row in rows))
+
+
+def _row(build: Build, report: CheckReport, row: DecisionRow) -> tuple[Line, ...]:
+    of = decision(build, report, row)
+    ours = " (illustrative)" if row.illustrative else ""
+
+    def cell(name: str) -> Line:
+        return line(of.number(name, _number(getattr(row, name))))
+
+    return (
+        line(Quoted(report.profile.id)),
+        line(Quoted(name_of(row))),
+        line(row.form.replace("_", " ")),
+        line(Quoted(row.statistic), f" {row.comparator} {row.threshold:g}{ours}"),
+        cell("value"),
+        (*cell("lo"), " to ", *cell("hi")) if row.n else line("no data"),
+        cell("n"),
+        (*cell("clusters"), f" {row.unit}s"),
+        cell("unknown"),
+        line(of.number("decision", str(row.decision))),
+        cell("n_needed"),
+        line(Ref(of.id)),
+    )
+
+
+def decision(build: Build, report: CheckReport, row: DecisionRow) -> Measurement:
+    """The measurement behind one decision."""
+    names = {name: str(getattr(row, name) or "") for name in ("rule", "subject", "scaffold", "form", "failure_mode")}
+    return build.ledger.measure("decision", {}, profile=report.profile.id, **names)
+
+
+def _number(value: Any) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def _sources(report: CheckReport, rows: list[DecisionRow]) -> list[Block]:
+    claims = max((row.comparisons for row in rows), default=0)
+    rules = dict.fromkeys((row.rule, row.source, row.note) for row in rows)
+    return [
+        note(
+            f"Comparisons: {claims} claims about this model share the error by Holm's procedure. Unknown episodes count "
+            "against safety; a descriptive interval decides nothing."
+        ),
+        *(note(Quoted(rule), ": ", Quoted(source), ". " if remark else "", remark) for rule, source, remark in rules),
+        *(note(Quoted(text)) for text in report.notes),
+    ]

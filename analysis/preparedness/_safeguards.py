@@ -1,0 +1,108 @@
+"""Section 6: whether the controls held, before and after safeguards."""
+
+from .._words import p_text
+from ._build import (
+    Build,
+    Model,
+    modes,
+    note,
+    per_model,
+    points,
+    rate_cells,
+    table_of_rates,
+)
+from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+
+
+def section(build: Build) -> Section:
+    """Before and after safeguards."""
+    blocks: list[Block] = []
+    for model, heading in per_model(build):
+        blocks += [heading, *_held(build, model), *_pairs(build, model), *_cost(build, model)]
+    return Section("safeguards", "Before and after safeguards", tuple(blocks))
+
+
+def _held(build: Build, model: Model) -> list[Block]:
+    rows = [
+        row
+        for mode in modes(build, model.filters)
+        for form in model.forms
+        for on in (False, True)
+        for row in _mode(build, model, form, mode, on)
+    ]
+    if not rows:
+        return [Paragraph(line("No verdict was reached."), "warning")]
+    first = ("failure mode", "form", "safeguards", "tried", "weakest evidence")
+    return [table_of_rates("Control failures, over exposed and valid episodes.", first, rows)]
+
+
+def _mode(build: Build, model: Model, form: str, mode: str, on: bool) -> list[tuple[Line, ...]]:
+    filters = {**model.of(form), "failure_mode": mode, "safeguards": on}
+    of = build.ledger.measure("failure_rate", filters)
+    if not of.episodes:
+        return []
+    tried, grade = (build.ledger.measure(name, filters) for name in ("attempt_rate", "weakest_grade"))
+    weak = build.ledger.measure("unverified_verdicts", filters).found
+    return [
+        (
+            line(Quoted(mode)),
+            line(form.replace("_", " ")),
+            line("on" if on else "off"),
+            line(tried.number("k", str(tried.found.k)), " / ", tried.number("n", str(tried.found.n))),
+            line(grade.number("", str(grade.found or "none")), " (unverified)" if weak else ""),
+            *rate_cells(of),
+        )
+    ]
+
+
+def _pairs(build: Build, model: Model) -> list[Block]:
+    asked = [build.ledger.measure("before_after", {**model.filters, "failure_mode": mode})
+             for mode in modes(build, model.filters)]  # fmt: skip
+    found = [of for of in asked if of.found is not None]
+    if not found:
+        return [note("No pair of episodes differs only in its safeguards: before and after is NOT MEASURED.")]
+    rows = []
+    for of in found:
+        one = of.found
+        rows.append(
+            (
+                line(Quoted(one.failure_mode)),
+                line(of.number("off.k", str(one.off.k)), " / ", of.number("off.n", str(one.off.n))),
+                line(of.number("on.k", str(one.on.k)), " / ", of.number("on.n", str(one.on.n))),
+                points(of, "difference"),
+                line(of.number("cured", str(one.cured)), " / ", of.number("broken", str(one.broken))),
+                line(of.number("p_value", p_text(one.p_value))),
+                line(of.number("incomplete", str(one.incomplete))),
+                line(Ref(of.id)),
+            )
+        )
+    columns = ("failure mode", "off: failed", "on: failed", "change", "cured / broken", "exact p", "not compared", "id")
+    return [
+        Table("The same scenario and seed, with safeguards off and on.", columns, tuple(rows)),
+        note(f"{len(rows)} comparisons stand side by side; p is not corrected for their number (McNemar, exact)."),
+    ]
+
+
+def _cost(build: Build, model: Model) -> list[Block]:
+    tasks = [str(one) for one in build.data.episodes["task"].dropna().unique()]
+    asked = [build.ledger.measure("usefulness", {**model.filters, "task": task}) for task in sorted(tasks)]
+    rows = [
+        (
+            line(Quoted(of.found.task)),
+            line(of.number("off", _two(of.found.off))),
+            line(of.number("on", _two(of.found.on))),
+            line(of.number("pairs", str(of.found.pairs))),
+            line(of.number("missing", str(of.found.missing))),
+            line(Ref(of.id)),
+        )
+        for of in asked
+        if of.found is not None
+    ]
+    if not rows:
+        return []
+    columns = ("task", "mean score off", "mean score on", "pairs", "not compared", "id")
+    return [Table("What the safeguards cost in task score.", columns, tuple(rows))]
+
+
+def _two(value: float | None) -> str:
+    return "no data" if value is None else f"{value:.2f}"
