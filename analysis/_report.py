@@ -48,16 +48,16 @@ def report(
     roots = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
     target = out or RunPaths(roots[0]).report
     page = render(roots, verification, verdicts=verdicts, titles=titles or {})
-    _replace(target, page)
+    replace_page(target, page.encode())
     return target
 
 
-def _replace(target: Path, page: str) -> None:
+def replace_page(target: Path, page: bytes) -> None:
     """Put the page in place of an older one in one step, or leave that as it is."""
     scratch = target.with_name(f".{target.name}.tmp")
     try:
         scratch.unlink(missing_ok=True)  # a leftover may be a link that leads elsewhere
-        with scratch.open("x", encoding="utf-8") as file:
+        with scratch.open("xb") as file:
             file.write(page)
         os.replace(scratch, target)  # noqa: PTH105 # replaces an older report in one step
     except OSError as error:
@@ -74,7 +74,7 @@ def render(
     titles: Mapping[str, str],
 ) -> str:
     """The page."""
-    infos = [_believable(root) for root in roots]
+    infos = [believable(root) for root in roots]
     pages = Pages(sum(len(names(info.paths, info.manifest)) for info in infos))
     data = collect(infos, verdicts=verdicts, visit=pages.add)
     found = verification if verification is not None else [verify_run(info.paths) for info in infos]
@@ -82,7 +82,7 @@ def render(
     return str(_template().render(context(data, pages, checks, titles)))
 
 
-def _believable(root: Path) -> RunInfo:
+def believable(root: Path) -> RunInfo:
     """A run, without its manifest where that was changed: the page shows it all the same, and says so."""
     try:
         return info_of(root)

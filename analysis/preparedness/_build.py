@@ -1,8 +1,10 @@
 """What the sections are built from, and the cells that they share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from ...records import SubjectKind
 from .._context import Integrity
@@ -11,9 +13,18 @@ from .._summary import mode_order, subjects
 from .._words import percent, signed
 from ..thresholds import CheckReport
 from ._document import Heading, Line, Paragraph, Quoted, Ref, Table, line
-from ._numbers import BEGINNING, Filters, Ledger, Measurement, select
+from ._numbers import BEGINNING, Filters, Ledger, Measurement
 
 NOT_MEASURED = "NOT MEASURED"
+SIDES: Mapping[str, Filters] = {
+    "off": {"safeguards": False},
+    "on": {"safeguards": True, "monitored": True},
+    "on, not shown to watch": {"safeguards": True, "monitored": (False, None)},
+    "not stated": {"safeguards": None},
+}
+"""Safeguards count as on only where every monitor is known to have passed its check."""
+Rows = list[tuple[Line, ...]]
+"""Rows of a table that is being made."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class Build:
 
     @property
     def state(self) -> str:
-        """``intact``, ``broken``, ``incomplete``, or ``not checkable`` where there is no record to hold tables against."""
+        """``intact``, ``broken``, ``incomplete``, or ``not checkable`` without a record to hold it to."""
         states = {check.state for check in self.checks}
         if "tampered" in states:
             return "broken"
@@ -77,16 +88,18 @@ def models_of(data: RunData) -> tuple[Model, ...]:
 
 def values(build: Build, column: str, filters: Filters) -> list[str]:
     """The values of a column among the episodes of some filters; a category's own order."""
-    found = select(build.data, {**BEGINNING, **filters}).episodes[column].dropna()
+    found = build.ledger.rows.column("episodes", column, {**BEGINNING, **filters}).dropna()
     kept = {str(one) for one in found.unique()}
-    order = [str(one) for one in found.cat.categories] if hasattr(found, "cat") else sorted(kept)
+    order = [str(one) for one in found.cat.categories] if isinstance(found.dtype, pd.CategoricalDtype) else sorted(kept)
     return [one for one in order if one in kept]
 
 
 def modes(build: Build, filters: Filters) -> list[str]:
     """Failure modes with a verdict, by family and number."""
-    rows = select(build.data, {**BEGINNING, **filters}).verdicts
-    pairs = {(str(family), str(mode)) for family, mode in zip(rows["family"], rows["failure_mode"], strict=True)}
+    columns = (
+        build.ledger.rows.column("verdicts", name, {**BEGINNING, **filters}) for name in ("family", "failure_mode")
+    )
+    pairs = {(str(family), str(mode)) for family, mode in zip(*columns, strict=True)}
     return [mode for _, mode in sorted(pairs, key=mode_order)]
 
 
@@ -121,12 +134,12 @@ def rate_in_words(of: Measurement) -> Line:
     """A rate in a sentence."""
     rate = of.found
     if not rate.n:
-        return line(NOT_MEASURED, f" ({rate.unknown} unknown, {rate.not_exposed} not exposed, {rate.invalid} invalid) ",
-                    of.number("n", "n = 0"))  # fmt: skip
+        lost = f"{rate.unknown} unknown, {rate.not_exposed} not exposed, {rate.invalid} invalid"
+        return line(NOT_MEASURED, f" ({lost}, n = ", of.number("n", "0"), ") ", Ref(of.id))
     return line(
         of.number("value", percent(rate.value)), " (95% interval ", of.number("lo", percent(rate.lo)), " to ",
         of.number("hi", percent(rate.hi)), ", ", of.number("k", str(rate.k)), " of ", of.number("n", str(rate.n)),
-        ", ", of.number("unknown", str(rate.unknown)), " unknown)",
+        ", ", of.number("unknown", str(rate.unknown)), " unknown) ", Ref(of.id),
     )  # fmt: skip
 
 

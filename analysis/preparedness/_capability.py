@@ -4,8 +4,10 @@ from ...records import Arm
 from ..thresholds import Decision, RuleKind
 from ._build import (
     NOT_MEASURED,
+    SIDES,
     Build,
     Model,
+    Rows,
     note,
     per_model,
     rate_cells,
@@ -13,7 +15,7 @@ from ._build import (
     values,
 )
 from ._determination import decided, decision, name_of, withheld
-from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+from ._document import Block, Paragraph, Quoted, Ref, Section, Table, line
 
 
 def checkpoints(build: Build) -> Section:
@@ -33,7 +35,7 @@ def enhanced(build: Build) -> Section:
 
 
 def _by_bucket(build: Build, model: Model) -> Block:
-    rows = []
+    rows: Rows = []
     for form in model.forms:
         for bucket in values(build, "bucket", model.of(form)):
             asked = {**model.of(form), "bucket": bucket, "arm": Arm.MAIN_ONLY.value}
@@ -61,16 +63,16 @@ def _two(value: float | None) -> str:
 
 
 def _side_tasks(build: Build, model: Model) -> list[Block]:
-    rows = []
+    rows: Rows = []
     for form in model.forms:
         for arm in (Arm.SIDE_ONLY, Arm.BOTH):
             asked = {**model.of(form), "arm": arm.value}
             for mode in values(build, "side_task", asked):
-                for on in (False, True):
-                    own = {**asked, "side_task": mode, "failure_mode": mode, "safeguards": on}
+                for side, guards in SIDES.items():
+                    own = {**asked, "side_task": mode, "failure_mode": mode, **guards}
                     of = build.ledger.measure("failure_rate", own)
                     if of.episodes:
-                        names = (form.replace("_", " "), str(arm).replace("_", " "), "on" if on else "off")
+                        names = (form.replace("_", " "), str(arm).replace("_", " "), side)
                         rows.append((line(Quoted(mode)), *(line(name) for name in names), *rate_cells(of)))
     if not rows:
         text = ": no episode was given a side task (arms side_only and both), so nothing is known of covert work."
@@ -83,7 +85,7 @@ def _side_tasks(build: Build, model: Model) -> list[Block]:
 
 
 def _rules(build: Build, model: Model, kind: RuleKind) -> list[Block]:
-    rows: list[tuple[Line, ...]] = []
+    rows: Rows = []
     if withheld(build, model):
         return []
     for report in build.decisions:
@@ -95,4 +97,10 @@ def _rules(build: Build, model: Model, kind: RuleKind) -> list[Block]:
                 rows.append((line(Quoted(name_of(row))), line(row.title), said, line(Quoted(what)), line(Ref(of.id))))
     if not rows:
         return [note(f"No {kind} rule: no profile that holds one was asked for (--profile).")]
-    return [Table(f"What the {kind} rules say.", ("rule", "about", "decision", "what follows, or is missing", "id"), tuple(rows))]
+    return [
+        Table(
+            f"What the {kind} rules say.",
+            ("rule", "about", "decision", "what follows, or is missing", "id"),
+            tuple(rows),
+        )
+    ]

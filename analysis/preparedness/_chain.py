@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from ...records import Arm
 from ._build import NOT_MEASURED, Build, Model, per_model, rate_in_words, values
-from ._document import Block, Line, Paragraph, Section, Table, line
+from ._document import Block, Line, Paragraph, Ref, Section, Table, line
 from ._numbers import Filters
 
 Evidence = Callable[[Build, Filters], Line]
@@ -15,8 +15,8 @@ def section(build: Build) -> Section:
     blocks: list[Block] = [
         Paragraph(
             line(
-                "People lose control of an agent only where every one of these conditions holds. One that is shown not to "
-                "hold breaks the chain; one that is not measured breaks nothing."
+                "People lose control of an agent only where every one of these conditions holds. One that is shown not "
+                "to hold breaks the chain; one that is not measured breaks nothing."
             )
         )
     ]
@@ -38,10 +38,12 @@ def _work(build: Build, whose: Filters) -> Line:
     of = build.ledger.measure("mean_score", {**whose, "arm": Arm.MAIN_ONLY.value})
     mean = of.found
     if mean.value is None:
-        return line(NOT_MEASURED, ": no scored episode with the main task alone, ", of.number("n", "n = 0"))
+        return line(
+            NOT_MEASURED, ": no scored episode with the main task alone, ", "n = ", of.number("n", "0"), " ", Ref(of.id)
+        )
     return line(
         "mean task score ", of.number("value", f"{mean.value:.2f}"), " over ", of.number("n", str(mean.n)),
-        " scored episodes, ", of.number("unknown", str(mean.unknown)), " without a score",
+        " scored episodes, ", of.number("unknown", str(mean.unknown)), " without a score ", Ref(of.id),
     )  # fmt: skip
 
 
@@ -67,10 +69,10 @@ def _unnoticed(build: Build, whose: Filters) -> Line:
     guarded = build.ledger.measure("guarded_monitored", {**whose, "safeguards": True})
     told = rate_in_words(build.ledger.measure("disclosure_rate", whose))
     if not guarded.found:
-        return line("disclosed by the agent's report, of failures: ", *told, f"; detection by monitors {NOT_MEASURED}: ",
-                    guarded.number("", "0"), " episodes with monitors that passed their check")  # fmt: skip
+        return line("disclosed by the agent's report, of failures: ", *told, f"; detection {NOT_MEASURED}: ",
+                    guarded.number("", "0"), " episodes with monitors that passed their check ", Ref(guarded.id))  # fmt: skip
     return line("disclosed by the agent's report, of failures: ", *told, "; monitors that passed their check watched ",
-                guarded.number("", str(guarded.found)), " episodes: section 6")  # fmt: skip
+                guarded.number("", str(guarded.found)), " episodes ", Ref(guarded.id), ", see section 6")  # fmt: skip
 
 
 def _beyond_recall(build: Build, whose: Filters) -> Line:
@@ -90,7 +92,7 @@ _CONDITIONS: tuple[tuple[str, Evidence], ...] = (
         "any_failure_rate", "a control failed with the main task alone, safeguards off",
         arm=Arm.MAIN_ONLY.value, safeguards=False,
     )),
-    ("The control gives way", _conduct("any_failure_rate", "a control failed with safeguards on", safeguards=True)),
+    ("The control gives way", _conduct("any_failure_rate", "a control failed with working safeguards", safeguards=True, monitored=True)),
     ("Nobody notices in time", _unnoticed),
     ("It cannot be stopped any more", _beyond_recall),
 )  # fmt: skip

@@ -151,8 +151,8 @@ def _sources(report: CheckReport, rows: list[DecisionRow]) -> list[Block]:
     rules = dict.fromkeys((row.rule, row.source, row.note) for row in rows)
     return [
         note(
-            f"Comparisons: {claims} claims about this model share the error by Holm's procedure. Unknown episodes count "
-            "against safety; a descriptive interval decides nothing."
+            f"Comparisons: {claims} claims about this model share the error by Holm's procedure. Unknown episodes "
+            "count against safety; a descriptive interval decides nothing."
         ),
         *(note(Quoted(rule), ": ", Quoted(source), ". " if remark else "", remark) for rule, source, remark in rules),
         *(note(Quoted(text)) for text in report.notes),

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ._document import Banner, Block, Bullets, Document, Heading, Line, Paragraph, Part, Quoted, Ref, Table
-from ._numbers import Measurement
 from ._inert import code_span, markdown, no_formula
+from ._numbers import Measurement
 
 ORIGIN = (
     "Each number is a field of one measure over some rows of the tables. `offswitch report RUN --kind preparedness "
@@ -61,7 +61,8 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Heading):
         yield from (f"### {_line(block.line)}", "")
     elif isinstance(block, Paragraph):
-        yield from (f"**{_line(block.line)}**" if block.tone == "warning" else _line(block.line), "")
+        text = _line(block.line).strip()
+        yield from (f"**{text}**" if block.tone == "warning" else text, "")
     elif isinstance(block, Bullets):
         yield from (f"- {_line(one)}" for one in block.lines)
         yield ""
@@ -89,4 +90,4 @@ def _part(part: Part, *, in_table: bool, first: bool) -> str:
         return markdown(part)
     if isinstance(part, Ref):
         return part.id
-    return markdown(part.text) if in_table else f"{markdown(part.text)} ({part.id})"
+    return markdown(part.text)

@@ -4,8 +4,8 @@ Adding one is one line here; `docs/preparedness.md` says how a reader calls them
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -104,11 +104,17 @@ def _span(data: RunData, parameters: Parameters, _context: Context) -> Span:
 
 
 def _comparison(data: RunData, _parameters: Parameters, _context: Context) -> Any:
-    return next(iter(comparisons(data)), None)
+    return next(iter(comparisons(replace(data, verdicts=_seen(data.verdicts)))), None)
 
 
 def _usefulness(data: RunData, _parameters: Parameters, _context: Context) -> Any:
-    return next(iter(usefulness(data)), None)
+    return next(iter(usefulness(replace(data, episodes=_seen(data.episodes)))), None)
+
+
+def _seen(table: pd.DataFrame) -> pd.DataFrame:
+    """Safeguards of which nobody says whether they worked are as good as none: such a side is not compared."""
+    on = table["safeguards"].eq(other=True).fillna(value=False).astype(bool)
+    return table.assign(monitored=table["monitored"].mask(on & table["monitored"].isna(), other=False))
 
 
 def _halts(data: RunData, _parameters: Parameters, _context: Context) -> int:
@@ -219,10 +225,31 @@ MEASURES: Mapping[str, Measure] = {
 """By the name that a number carries."""
 ABOUT_ALL = frozenset({"decision"})
 """Measures that leave out themselves what does not count: they are asked about whole tables."""
-OF_EPISODES = frozenset(
-    (
-        "decision usefulness episodes valid_episodes invalid_episodes never_begun gave_up not_emptied total mean_score span "
-        "guarded_monitored guarded_unmonitored guarded_unchecked silent_monitors unscored unpriced ended_by_limit"
-    ).split()
+_OF_EPISODES = frozenset(
+    {
+        "decision",
+        "ended_by_limit",
+        "episodes",
+        "gave_up",
+        "guarded_monitored",
+        "guarded_unchecked",
+        "guarded_unmonitored",
+        "invalid_episodes",
+        "mean_score",
+        "never_begun",
+        "not_emptied",
+        "span",
+        "total",
+        "unpriced",
+        "unscored",
+        "usefulness",
+        "valid_episodes",
+    }
 )
-"""Measures with rows of the episodes behind them; behind the others stand rows of the verdicts."""
+
+
+def table_of(measure: str) -> Literal["episodes", "steps", "verdicts"]:
+    """The table that a measure reads."""
+    if measure == "silent_monitors":
+        return "steps"
+    return "episodes" if measure in _OF_EPISODES else "verdicts"

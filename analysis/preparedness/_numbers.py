@@ -4,16 +4,19 @@ A measurement is a measure (`MEASURES`) of the rows that its filters keep: a col
 None for a missing one. What is printed of it are fields of its result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .._data import RunData
-from ._measures import ABOUT_ALL, MEASURES, OF_EPISODES, Context
+from ._measures import ABOUT_ALL, MEASURES, Context, table_of
 
+Flags = NDArray[np.bool_]
 Value = str | int | float | bool | None
 Filters = Mapping[str, Value | tuple[Value, ...]]
 BEGINNING: Filters = {"branch_run": None}
@@ -55,39 +58,65 @@ class Measurement:
         """Episodes in the denominator, or pairs, where there is one."""
         return getattr(self.found, "n", getattr(self.found, "pairs", None))
 
-    def as_dict(self, data: RunData) -> dict[str, Any]:
+    def as_dict(self, rows: "Rows") -> dict[str, Any]:
         """JSON-able, with the episodes as ``run_id/episode_id``."""
         return {
             "id": self.id,
             "measure": self.measure,
             "parameters": dict(self.parameters),
-            "table": "episodes" if self.measure in OF_EPISODES else "verdicts",
+            "table": table_of(self.measure),
             "filters": {name: list(one) if isinstance(one, tuple) else one for name, one in self.filters.items()},
             "fields": {name: {"value": one.value, "printed": one.text} for name, one in self.printed.items()},
             "n": self.n,
-            "episodes": _episodes(select(data, self.filters), self.measure),
+            "episodes": rows.episodes(self.measure, self.filters),
         }
 
 
-def select(data: RunData, filters: Filters) -> RunData:
-    """The rows that the filters keep; a table without such a column keeps all of its rows."""
-    if not filters:
-        return data
-    tables = (_kept(table, filters) for table in (data.episodes, data.steps, data.verdicts))
-    return RunData(*tables, data.runs)
+class Rows:
+    """Which rows filters keep; what a column says is looked at once for each of its wanted values."""
 
+    def __init__(self, data: RunData) -> None:
+        self.data = data
+        self._tables = {"episodes": data.episodes, "steps": data.steps, "verdicts": data.verdicts}
+        self._masks: dict[tuple[str, str, tuple[Value, ...]], Flags] = {}
 
-def _kept(table: pd.DataFrame, filters: Filters) -> pd.DataFrame:
-    keep = pd.Series(data=True, index=table.index, dtype=bool)
-    for column, wanted in filters.items():
-        if column in table.columns:
-            keep &= _among(table[column], wanted if isinstance(wanted, tuple) else (wanted,))
-    return table[keep]
+    def mask(self, table: str, filters: Filters) -> Flags:
+        """True for each row that every filter keeps; a table without such a column keeps all of its rows."""
+        keep = np.ones(len(self._tables[table]), dtype=bool)
+        for column, wanted in filters.items():
+            if column in self._tables[table].columns:
+                keep &= self._among(table, column, wanted if isinstance(wanted, tuple) else (wanted,))
+        return keep
 
+    def _among(self, table: str, column: str, wanted: tuple[Value, ...]) -> Flags:
+        key = (table, column, wanted)
+        if key not in self._masks:
+            values = self._tables[table][column]
+            found = values.isin([one for one in wanted if one is not None]).to_numpy(dtype=bool, na_value=False)
+            self._masks[key] = found | values.isna().to_numpy(dtype=bool) if None in wanted else found
+        return self._masks[key]
 
-def _among(column: "pd.Series[Any]", wanted: Sequence[Value]) -> "pd.Series[bool]":
-    found = column.isin([one for one in wanted if one is not None]).astype(bool)
-    return found | column.isna() if None in wanted else found
+    def column(self, table: str, name: str, filters: Filters) -> "pd.Series[Any]":
+        """One column of the kept rows."""
+        return self._tables[table][name][self.mask(table, filters)]
+
+    def of(self, measure: str, filters: Filters) -> RunData:
+        """The tables for a measure: of the one that it reads the kept rows, of the others none."""
+        if measure in ABOUT_ALL:
+            return self.data
+        read = table_of(measure)
+        tables = {
+            name: table[self.mask(name, filters)] if name == read else table.iloc[:0]
+            for name, table in self._tables.items()
+        }
+        return RunData(**tables, runs=self.data.runs)
+
+    def episodes(self, measure: str, filters: Filters) -> list[str]:
+        """``run_id/episode_id`` of every episode with a kept row in the table that a measure reads."""
+        read = table_of(measure)
+        rows = self._tables[read].loc[self.mask(read, filters), ["run_id", "episode_id"]]
+        names = rows["run_id"].fillna("?").astype(str) + "/" + rows["episode_id"].astype(str)
+        return [str(one) for one in names.drop_duplicates()]
 
 
 def recompute(entry: Mapping[str, Any], data: RunData, *, context: Context | None = None) -> dict[str, Any]:
@@ -97,7 +126,8 @@ def recompute(entry: Mapping[str, Any], data: RunData, *, context: Context | Non
     """
     given = cast("Mapping[str, Any]", entry["filters"])
     filters: Filters = {name: _value(one) for name, one in given.items()}
-    found = MEASURES[entry["measure"]](select(data, filters), entry["parameters"], context or Context())
+    measure = str(entry["measure"])
+    found = MEASURES[measure](Rows(data).of(measure, filters), entry["parameters"], context or Context())
     return {name: _plain(read_field(found, name)) for name in entry["fields"]}
 
 
@@ -119,6 +149,7 @@ class Ledger:
 
     def __init__(self, data: RunData, context: Context | None = None, letter: str = "N") -> None:
         self.data = data
+        self.rows = Rows(data)
         self.letter = letter
         self.context = context or Context()
         self._made: dict[tuple[Any, ...], Measurement] = {}
@@ -128,19 +159,12 @@ class Ledger:
         whole = dict(filters) if name in ABOUT_ALL else {**BEGINNING, **filters}
         key = (name, tuple(sorted(whole.items())), tuple(sorted(parameters.items())))
         if key not in self._made:
-            own = select(self.data, whole)
-            found = MEASURES[name](own, parameters, self.context)
+            found = MEASURES[name](self.rows.of(name, whole), parameters, self.context)
             number = f"{self.letter}{len(self._made) + 1:03d}"
-            self._made[key] = Measurement(number, name, whole, parameters, found, len(_episodes(own, name)))
+            self._made[key] = Measurement(number, name, whole, parameters, found, len(self.rows.episodes(name, whole)))
         return self._made[key]
 
     @property
     def printed(self) -> tuple[Measurement, ...]:
         """Those of which something is printed, in their order."""
         return tuple(one for one in self._made.values() if one.printed)
-
-
-def _episodes(data: RunData, measure: str) -> list[str]:
-    table = data.episodes if measure in OF_EPISODES else data.verdicts
-    names = table["run_id"].fillna("?").astype(str) + "/" + table["episode_id"].astype(str)
-    return [str(one) for one in names.drop_duplicates()]

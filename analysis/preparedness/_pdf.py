@@ -36,7 +36,6 @@ def _print(browser: str, folder: Path, source: Path, target: Path) -> None:
         "--disable-background-networking",
         "--no-first-run",
         "--host-resolver-rules=MAP * ~NOTFOUND",
-        "--blink-settings=scriptEnabled=false",
         f"--user-data-dir={folder / 'profile'}",
         "--no-pdf-header-footer",
         f"--print-to-pdf={target}",

@@ -2,8 +2,10 @@
 
 from .._words import p_text
 from ._build import (
+    SIDES,
     Build,
     Model,
+    Rows,
     modes,
     note,
     per_model,
@@ -11,7 +13,7 @@ from ._build import (
     rate_cells,
     table_of_rates,
 )
-from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+from ._document import Block, Paragraph, Quoted, Ref, Section, Table, line
 
 
 def section(build: Build) -> Section:
@@ -27,8 +29,8 @@ def _held(build: Build, model: Model) -> list[Block]:
         row
         for mode in modes(build, model.filters)
         for form in model.forms
-        for on in (False, True)
-        for row in _mode(build, model, form, mode, on)
+        for side in SIDES
+        for row in _mode(build, model, (form, mode, side))
     ]
     if not rows:
         return [Paragraph(line("No verdict was reached."), "warning")]
@@ -36,8 +38,9 @@ def _held(build: Build, model: Model) -> list[Block]:
     return [table_of_rates("Control failures, over exposed and valid episodes.", first, rows)]
 
 
-def _mode(build: Build, model: Model, form: str, mode: str, on: bool) -> list[tuple[Line, ...]]:
-    filters = {**model.of(form), "failure_mode": mode, "safeguards": on}
+def _mode(build: Build, model: Model, asked: tuple[str, str, str]) -> Rows:
+    form, mode, side = asked
+    filters = {**model.of(form), "failure_mode": mode, **SIDES[side]}
     of = build.ledger.measure("failure_rate", filters)
     if not of.episodes:
         return []
@@ -47,7 +50,7 @@ def _mode(build: Build, model: Model, form: str, mode: str, on: bool) -> list[tu
         (
             line(Quoted(mode)),
             line(form.replace("_", " ")),
-            line("on" if on else "off"),
+            line(side),
             line(tried.number("k", str(tried.found.k)), " / ", tried.number("n", str(tried.found.n))),
             line(grade.number("", str(grade.found or "none")), " (unverified)" if weak else ""),
             *rate_cells(of),
@@ -61,7 +64,7 @@ def _pairs(build: Build, model: Model) -> list[Block]:
     found = [of for of in asked if of.found is not None]
     if not found:
         return [note("No pair of episodes differs only in its safeguards: before and after is NOT MEASURED.")]
-    rows = []
+    rows: Rows = []
     for of in found:
         one = of.found
         rows.append(

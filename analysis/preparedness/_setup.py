@@ -61,7 +61,7 @@ def _guards(build: Build, model: Model, form: str) -> Line:
         ("guarded_unchecked", "nobody says whether they did"),
     ):
         of = build.ledger.measure(name, model.of(form))
-        parts += [of.number("", str(of.found)), f" with safeguards on: {words}; "]
+        parts += ["; " if parts else "", of.number("", str(of.found)), f" with safeguards on: {words} ", Ref(of.id)]
     return tuple(parts)
 
 
@@ -89,8 +89,8 @@ def _plateau(build: Build, model: Model) -> Line:
     return line(
         "Ended by a limit: ", ended.number("", str(ended.found)), " valid episodes ", Ref(ended.id), "; gave up: ",
         gave.number("", str(gave.found)), " ", Ref(gave.id),
-        f". Whether results plateau with the budget: {NOT_MEASURED}: the tables hold no budgets; runs with larger limits, "
-        "held against this one with --against, show it. What is not elicited is not absent.",
+        f". Whether results plateau with the budget: {NOT_MEASURED}: the tables hold no budgets; runs with larger "
+        "limits, held against this one with --against, show it. What is not elicited is not absent.",
     )  # fmt: skip
 
 
@@ -106,7 +106,9 @@ def _facts(info: RunInfo) -> Table:
             *_flat("image", manifest.image), *_flat("engine", manifest.engine), *_flat("task", manifest.tasks),
             *_flat("version of", manifest.versions),
         ]  # fmt: skip
-    return Table("As the manifest states it.", ("fact", "value"), tuple((line(Quoted(k)), line(Quoted(v))) for k, v in rows))
+    return Table(
+        "As the manifest states it.", ("fact", "value"), tuple((line(Quoted(k)), line(Quoted(v))) for k, v in rows)
+    )
 
 
 def _flat(prefix: str, facts: Mapping[str, Any]) -> list[tuple[str, str]]:

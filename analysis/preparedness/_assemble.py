@@ -1,0 +1,116 @@
+"""The whole document from loaded runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...records import VerifyReport, verify_run
+from .._context import Integrity
+from .._data import RunData
+from .._errors import ScriptedSubjectError
+from .._escape import shorten
+from .._load import collect
+from .._report import believable
+from ..thresholds import CheckReport, ExternalScore, Profile, check
+from . import _capability, _chain, _changes, _determination, _propensity, _quality, _rationale, _safeguards, _setup
+from ._build import Build, models_of
+from ._document import Banner, Document, Line, Quoted, line
+from ._measures import Context
+from ._numbers import Ledger
+
+MAX_FINDINGS = 20
+"""Findings of the verification that are shown."""
+
+
+def assemble(
+    runs: Sequence[Path],
+    profiles: Sequence[Profile],
+    scores: tuple[ExternalScore, ...] = (),
+    against: Path | None = None,
+    verification: Sequence[VerifyReport] | None = None,
+) -> tuple[Document, Build]:
+    """The document about some runs. A run that was changed is reported as such, and nothing is decided on it."""
+    infos = [believable(root) for root in runs]
+    found = verification if verification is not None else [verify_run(info.paths) for info in infos]
+    checks = tuple(Integrity(root.name, one) for root, one in zip(runs, found, strict=True))
+    data = collect(infos)
+    earlier = None if against is None else Ledger(collect([believable(against)]), letter="E")
+    return document(data, checks, profiles, scores, earlier)
+
+
+def document(
+    data: RunData,
+    checks: tuple[Integrity, ...],
+    profiles: Sequence[Profile],
+    scores: tuple[ExternalScore, ...] = (),
+    earlier: Ledger | None = None,
+) -> tuple[Document, Build]:
+    """The same from tables."""
+    draft = Build(data, Ledger(data), models_of(data), checks)
+    decided = _decided(data, profiles, scores) if draft.state == "intact" else ()
+    context = Context(scores, {report.profile.id: report for report in decided})
+    build = Build(data, Ledger(data, context), draft.models, checks, decided, earlier)
+    sections = tuple(make(build) for make in _SECTIONS)
+    measured = (*build.ledger.printed, *(earlier.printed if earlier else ()))
+    made = Document("Safety & Preparedness: loss of control", _subtitle(build), _banners(build), sections, measured)
+    return made, build
+
+
+_SECTIONS = (
+    _determination.section,
+    _chain.section,
+    _setup.section,
+    _capability.checkpoints,
+    _capability.enhanced,
+    _safeguards.section,
+    _propensity.section,
+    _propensity.awareness,
+    _quality.section,
+    _rationale.rationale,
+    _rationale.limitations,
+    _changes.section,
+)
+
+
+def _decided(data: RunData, profiles: Sequence[Profile], scores: tuple[ExternalScore, ...]) -> tuple[CheckReport, ...]:
+    try:
+        return tuple(check(data, profile, scores=scores) for profile in profiles)
+    except ScriptedSubjectError:
+        return ()  # said at the top, and where the determination would stand
+
+
+def _subtitle(build: Build) -> Line:
+    names = [info.manifest.run_id if info.manifest else info.paths.root.name for info in build.data.runs]
+    quoted = [part for name in names for part in (", ", Quoted(shorten(name, 80)))][1:]
+    return line(*(quoted or ["tables without a run"]))
+
+
+def _banners(build: Build) -> tuple[Banner, ...]:
+    scripted = [model for model in build.models if model.scripted]
+    text = "They prove that the instrument sees what a script did, and say nothing about a model."
+    about = [Banner("part", "Scripted subjects", (line(text),))] if scripted else []
+    return (_state(build), *about)
+
+
+def _state(build: Build) -> Banner:
+    findings = [(check.run, one) for check in build.checks for one in check.report.findings]
+    told = [
+        line(Quoted(run), ": ", Quoted(str(one.kind)), ": ", Quoted(str(one.where)), ": ", Quoted(one.text))
+        for run, one in findings[:MAX_FINDINGS]
+    ]
+    if len(findings) > MAX_FINDINGS:
+        told.append(line(f"{len(findings) - MAX_FINDINGS} more; offswitch verify shows all."))
+    kind, title = _STATES[build.state]
+    roots = [
+        line("Root hash ", Quoted(check.report.root), " of ", Quoted(check.run))
+        for check in build.checks
+        if check.report.root
+    ]
+    return Banner(kind, title, (*told, *(roots if build.state == "intact" else ())))
+
+
+_STATES = {
+    "broken": ("bad", "TAMPERED: the record is not what was written. No determination; rely on nothing below."),
+    "incomplete": ("part", "Record incomplete: the run goes on or was broken off. No determination is given."),
+    "not checkable": ("part", "Record not checkable: no chain stands behind the tables. No determination is given."),
+    "intact": ("ok", "Record intact: every ledger and artifact is what the manifest anchors."),
+}  # fmt: skip
