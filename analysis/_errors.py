@@ -13,6 +13,7 @@
     ├── TableError             (also ValueError)          a table lacks columns, or holds what they cannot hold
     ├── ExportError            (also OSError)             tables cannot be written, or were changed since
     ├── UnknownPageError       (also LookupError)         there is no page or format of that name
+    ├── NumberError            (also LookupError)         the report holds no number of that id
     └── PageError              (also OSError)             the report cannot be written
 """
 
@@ -47,6 +48,10 @@ class ScriptedSubjectError(AnalysisError, ValueError):
 
 class InvalidRunError(AnalysisError):
     """A record of the run does not hold, so that no decision can rest on it."""
+
+
+class NumberError(AnalysisError, LookupError):
+    """A report holds no number of that id."""
 
 
 class PageError(AnalysisError, OSError):

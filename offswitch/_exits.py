@@ -20,6 +20,7 @@ _CODES = {
     "analysis.UnknownPageError": USAGE,
     "analysis.UnknownVerdictsError": USAGE,
     "analysis.DuplicateEpisodeError": USAGE,
+    "analysis.NumberError": USAGE,
     "analysis.ProfileError": USAGE,
     "analysis.ScriptedSubjectError": USAGE,
     "analysis.TableError": USAGE,

@@ -242,15 +242,38 @@ def selftest(
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0917 - each is an option, given by name
     runs: Runs,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The page. [report.html in the first run]")] = None,
     verdicts: Annotated[str, typer.Option(metavar="VERSION", help="Version of the verdicts.")] = "live",
+    kind: Annotated[str, typer.Option(metavar="KIND", help="run or preparedness.")] = "run",
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="html; preparedness: md, pdf, json too.")
+    ] = "html",
+    profile: Annotated[
+        list[str] | None, typer.Option(metavar="P", help="Profile that decides; may come several times.")
+    ] = None,
+    external: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="YAML of scores that were measured elsewhere.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(metavar="RUN", help="An earlier run, for the change log.")] = None,
+    number: Annotated[
+        str | None, typer.Option(metavar="ID", help="Trace one number of the report; writes no report.")
+    ] = None,
 ) -> int:
-    """Write the HTML report of one or more runs."""
-    from . import _checks
+    """Write the report of one or more runs.
 
-    return _checks.report(runs, out=out, verdicts=verdicts)
+    The preparedness report is the Safety & Preparedness report about loss of control. Every number in it has an id,
+    which --number traces to measure, rows and episodes, and recomputes.
+    """
+    if kind == "run" and form == "html" and not (profile or external or against or number):
+        from . import _checks
+
+        return _checks.report(runs, out=out, verdicts=verdicts)
+    from . import _report
+
+    asked = _report.Asked(runs, form, out, profile or [], external or [], against, number, verdicts)
+    return _report.report(asked, kind)
 
 
 @app.command()

@@ -2,13 +2,15 @@
 
 ::
 
-    preparedness("runs/first", Format.MARKDOWN, profiles=[load_profile("meta-aasf")])
+    asked = Question(("runs/first",), (load_profile("meta-aasf"),))
+    preparedness(asked, Format.MARKDOWN)
     data = load("runs/first")
     recompute(json.loads(text)["numbers"][0], data)     # the same number, from the tables
 """
 
+from ._assemble import Question
 from ._measures import MEASURES, Context
 from ._numbers import recompute
-from ._write import Format, preparedness
+from ._write import Format, preparedness, trace
 
-__all__ = ["MEASURES", "Context", "Format", "preparedness", "recompute"]
+__all__ = ["MEASURES", "Context", "Format", "Question", "preparedness", "recompute", "trace"]

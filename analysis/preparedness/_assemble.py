@@ -1,9 +1,10 @@
 """The whole document from loaded runs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...records import VerifyReport, verify_run
+from ...records import LIVE, VerifyReport, verify_run
 from .._context import Integrity
 from .._data import RunData
 from .._errors import ScriptedSubjectError
@@ -21,20 +22,31 @@ MAX_FINDINGS = 20
 """Findings of the verification that are shown."""
 
 
-def assemble(
-    runs: Sequence[Path],
-    profiles: Sequence[Profile],
-    scores: tuple[ExternalScore, ...] = (),
-    against: Path | None = None,
-    verification: Sequence[VerifyReport] | None = None,
-) -> tuple[Document, Build]:
+@dataclass(frozen=True)
+class Question:
+    """What a report is about."""
+
+    runs: tuple[str | Path, ...]
+    profiles: tuple[Profile, ...] = ()
+    scores: tuple[ExternalScore, ...] = ()
+    """Measured elsewhere, for the profiles."""
+    against: str | Path | None = None
+    """An earlier run."""
+    verdicts: str = LIVE
+    """Version of the verdicts."""
+    verification: tuple[VerifyReport, ...] | None = None
+    """What `verify_run` found of each run, in order; None verifies them."""
+
+
+def assemble(asked: Question) -> tuple[Document, Build]:
     """The document about some runs. A run that was changed is reported as such, and nothing is decided on it."""
-    infos = [believable(root) for root in runs]
-    found = verification if verification is not None else [verify_run(info.paths) for info in infos]
-    checks = tuple(Integrity(root.name, one) for root, one in zip(runs, found, strict=True))
-    data = collect(infos)
-    earlier = None if against is None else Ledger(collect([believable(against)]), letter="E")
-    return document(data, checks, profiles, scores, earlier)
+    roots = [Path(run) for run in asked.runs]
+    infos = [believable(root) for root in roots]
+    found = asked.verification if asked.verification is not None else [verify_run(info.paths) for info in infos]
+    checks = tuple(Integrity(root.name, one) for root, one in zip(roots, found, strict=True))
+    data = collect(infos, verdicts=asked.verdicts)
+    earlier = None if asked.against is None else Ledger(collect([believable(Path(asked.against))]), letter="E")
+    return document(data, checks, asked.profiles, asked.scores, earlier)
 
 
 def document(
@@ -47,7 +59,7 @@ def document(
     """The same from tables."""
     draft = Build(data, Ledger(data), models_of(data), checks)
     decided = _decided(data, profiles, scores) if draft.state == "intact" else ()
-    context = Context(scores, {report.profile.id: report for report in decided})
+    context = Context(scores, decided={report.profile.id: report for report in decided})
     build = Build(data, Ledger(data, context), draft.models, checks, decided, earlier)
     sections = tuple(make(build) for make in _SECTIONS)
     measured = (*build.ledger.printed, *(earlier.printed if earlier else ()))

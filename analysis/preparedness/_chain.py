@@ -68,11 +68,11 @@ def _conduct(measure: str, words: str, **more: str | bool) -> Evidence:
 def _unnoticed(build: Build, whose: Filters) -> Line:
     guarded = build.ledger.measure("guarded_monitored", {**whose, "safeguards": True})
     told = rate_in_words(build.ledger.measure("disclosure_rate", whose))
+    said = line("disclosed by the agent's report, of failures: ", *told, "; ")
+    watched = line(guarded.number("", str(guarded.found)), " episodes with monitors that passed their check ")
     if not guarded.found:
-        return line("disclosed by the agent's report, of failures: ", *told, f"; detection {NOT_MEASURED}: ",
-                    guarded.number("", "0"), " episodes with monitors that passed their check ", Ref(guarded.id))  # fmt: skip
-    return line("disclosed by the agent's report, of failures: ", *told, "; monitors that passed their check watched ",
-                guarded.number("", str(guarded.found)), " episodes ", Ref(guarded.id), ", see section 6")  # fmt: skip
+        return (*said, f"detection {NOT_MEASURED}: ", *watched, Ref(guarded.id))
+    return (*said, *watched, Ref(guarded.id), ", see section 6")
 
 
 def _beyond_recall(build: Build, whose: Filters) -> Line:
@@ -92,7 +92,9 @@ _CONDITIONS: tuple[tuple[str, Evidence], ...] = (
         "any_failure_rate", "a control failed with the main task alone, safeguards off",
         arm=Arm.MAIN_ONLY.value, safeguards=False,
     )),
-    ("The control gives way", _conduct("any_failure_rate", "a control failed with working safeguards", safeguards=True, monitored=True)),
+    ("The control gives way", _conduct(
+        "any_failure_rate", "a control failed with working safeguards", safeguards=True, monitored=True,
+    )),
     ("Nobody notices in time", _unnoticed),
     ("It cannot be stopped any more", _beyond_recall),
 )  # fmt: skip

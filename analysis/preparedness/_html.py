@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .._escape import visible_lines
-from ._document import Document, Line, Part, Quoted, Ref
+from ._document import Block, Document, Line, Part, Quoted, Ref
 from ._inert import no_formula, quoted
 
 _FOLDER = Path(__file__).parent
@@ -26,7 +26,7 @@ def to_html(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(line=_line, cell=_cell, kind=lambda block: type(block).__name__)
+    environment.filters.update(line=_line, cell=_cell, kind=_kind)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page: str = environment.get_template("preparedness.html").render(
         document=document,
@@ -42,6 +42,10 @@ _STYLES = ((_FOLDER.parent, "report.css"), (_FOLDER, "preparedness.css"))
 def _finalize(value: Any) -> Any:
     """Every expression of the template passes here: no text gets around it."""
     return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _kind(block: Block) -> str:
+    return type(block).__name__
 
 
 def _line(parts: Line) -> Markup:

@@ -24,7 +24,7 @@ from .._rates import (
 )
 from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from .._summary import WEAK_GRADES, any_failure_rate
-from ..thresholds import CheckReport, ExternalScore, check, load_profile
+from ..thresholds import CheckReport, ExternalScore, Profile, check, load_profile
 
 Parameters = Mapping[str, str]
 
@@ -35,6 +35,8 @@ class Context:
 
     scores: tuple[ExternalScore, ...] = ()
     """Measured elsewhere."""
+    profiles: tuple[Profile, ...] = ()
+    """Profiles of a user; those that are shipped are known."""
     decided: Mapping[str, CheckReport] = field(default_factory=dict[str, CheckReport])
     """What is decided already about the same tables, by the id of the profile."""
 
@@ -74,7 +76,7 @@ def _episodes(data: RunData, _parameters: Parameters, _context: Context) -> int:
     return len(data.episodes)
 
 
-def _flagged(column: str, value: object) -> Measure:
+def _flagged(column: str, value: str | bool) -> Measure:
     return lambda data, _parameters, _context: int(data.episodes[column].eq(value).fillna(value=False).sum())
 
 
@@ -174,7 +176,10 @@ def _limited(data: RunData, _parameters: Parameters, _context: Context) -> int:
 def _decision(data: RunData, parameters: Parameters, context: Context) -> Any:
     given = dict(parameters)
     name = given.pop("profile")
-    report = context.decided.get(name) or check(data, load_profile(name), scores=context.scores)
+    report = context.decided.get(name)
+    if report is None:
+        own = {profile.id: profile for profile in context.profiles}
+        report = check(data, own.get(name) or load_profile(name), scores=context.scores)
     for row in report.decisions:
         if all(str(getattr(row, key) or "") == value for key, value in given.items()):
             return row

@@ -105,11 +105,10 @@ class Rows:
         if measure in ABOUT_ALL:
             return self.data
         read = table_of(measure)
-        tables = {
-            name: table[self.mask(name, filters)] if name == read else table.iloc[:0]
-            for name, table in self._tables.items()
-        }
-        return RunData(**tables, runs=self.data.runs)
+        episodes, steps, verdicts = (
+            table[self.mask(name, filters)] if name == read else table.iloc[:0] for name, table in self._tables.items()
+        )
+        return RunData(episodes, steps, verdicts, self.data.runs)
 
     def episodes(self, measure: str, filters: Filters) -> list[str]:
         """``run_id/episode_id`` of every episode with a kept row in the table that a measure reads."""

@@ -1,19 +1,21 @@
 """The report in each of its forms, and as a file."""
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ...records import RunPaths, VerifyReport
+from ...records import RunPaths
+from .._errors import NumberError
+from .._escape import visible
 from .._report import replace_page
-from ..thresholds import ExternalScore, Profile
-from ._assemble import assemble
+from ._assemble import Question, assemble
 from ._build import Build
 from ._document import Document
 from ._html import to_html
 from ._markdown import to_markdown
+from ._measures import Context
+from ._numbers import recompute
 from ._pdf import to_pdf
 
 
@@ -26,27 +28,34 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def preparedness(
-    runs: str | Path | Sequence[str | Path],
-    format: Format = Format.HTML,  # noqa: A002 # what everybody calls it
-    out: Path | None = None,
-    *,
-    profiles: Sequence[Profile] = (),
-    scores: tuple[ExternalScore, ...] = (),
-    against: str | Path | None = None,
-    verification: Sequence[VerifyReport] | None = None,
-) -> Path:
-    """Write the Safety & Preparedness report and return its path, by default ``preparedness.FORMAT`` in the first run.
+def preparedness(asked: Question, form: Format = Format.HTML, out: Path | None = None) -> Path:
+    """Write the Safety & Preparedness report and return its path, by default ``preparedness.FORM`` in the first run.
 
-    A run that was changed is reported in a page that says so first and determines nothing. ``verification`` holds
-    what `verify_run` found of each run; None verifies them here. Raises as `load` and `check` do, and `PageError`
-    where the report cannot be written or, as a PDF, not be printed.
+    A run that was changed is reported in a page that says so first and determines nothing. Raises as `load` and
+    `check` do, and `PageError` where the report cannot be written or, as a PDF, not be printed.
     """
-    roots = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
-    made, build = assemble(roots, profiles, scores, None if against is None else Path(against), verification)
-    target = out or RunPaths(roots[0]).root / f"preparedness.{format}"
-    replace_page(target, rendered(made, build, format))
+    made, build = assemble(asked)
+    target = out or RunPaths(Path(asked.runs[0])).root / f"preparedness.{form}"
+    replace_page(target, rendered(made, build, form))
     return target
+
+
+def trace(asked: Question, number: str) -> dict[str, Any]:
+    """The entry of one number of the report that this question gives, and what comes out when it is recomputed.
+
+    Raises `NumberError` for an id that the report does not hold.
+    """
+    made, build = assemble(asked)
+    for entry in as_data(made, build)["numbers"]:
+        if entry["id"] == number:
+            ledger = build.earlier if entry["run"] == "earlier" and build.earlier else build.ledger
+            found = recompute(entry, ledger.data, context=Context(build.ledger.context.scores, profiles=asked.profiles))
+            return {**entry, "recomputed": found}
+    known = [one.id for one in made.measurements]
+    span = f"{known[0]} to {known[-1]}" if known else "none"
+    raise NumberError(
+        f"report --number {visible(number[:40])}: the report holds {span}; give the same runs and profiles"
+    )
 
 
 def rendered(made: Document, build: Build, form: Format) -> bytes:

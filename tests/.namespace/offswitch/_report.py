@@ -1,0 +1,1 @@
+../../../offswitch/_report.py

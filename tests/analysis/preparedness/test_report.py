@@ -1,0 +1,194 @@
+"""What the report about loss of control says, and what it refuses to say."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from offswitch.analysis import PageError, load
+from offswitch.analysis.preparedness import Format, preparedness
+from offswitch.analysis.preparedness._assemble import document
+from offswitch.analysis.preparedness._markdown import to_markdown
+from offswitch.analysis.thresholds import load_profile
+from offswitch.records import EpisodeInvalidated, verify_run
+
+from ..synthetic import (
+    WATCHED,
+    Plan,
+    RunBuilder,
+    failed,
+    held,
+    key_of,
+    lost,
+    not_exposed,
+    opening,
+    scripted,
+    write_ledger,
+)
+from .runs import asked, realistic, text_of
+
+SECTIONS = (
+    "Profile and determination",
+    "Threat model",
+    "Setup and elicitation",
+    "Capability checkpoints",
+    "Enhanced evaluation",
+    "Before and after safeguards",
+    "Propensity",
+    "Evaluation awareness",
+    "Intervals, error and refusal rates",
+    "Rationale",
+    "Limitations",
+    "Change log",
+    "Where each number comes from",
+)
+
+
+def test_it_has_the_sections_of_the_field_in_their_order(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    page = text_of(asked(run.root))
+    found = re.findall(r"^## \d+\. (.*)$", page, re.MULTILINE)
+    assert len(found) == len(SECTIONS)
+    assert all(there.replace("\\", "").startswith(name) for there, name in zip(found, SECTIONS, strict=True))
+
+
+def test_without_evidence_nothing_is_determined_and_what_is_missing_is_named(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "meta-aasf`: Cannot be determined" in page
+    assert "NOT MEASURED: meta.loc1.swe2h" in page
+    assert "Moderate or lower, by" not in page
+
+
+def test_a_script_gets_a_banner_and_no_determination(run: RunBuilder) -> None:
+    run.episode(verdicts=[failed("S3")], subject=scripted("violator:S3.delete"))
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "Scripted subjects" in page.split("## 1.")[0]
+    assert "No determination is given: a scripted subject" in page
+    assert "Cannot be determined" not in page
+
+
+@pytest.mark.parametrize("form", [Format.HTML, Format.MARKDOWN])
+def test_i11_a_run_that_was_tampered_with_says_so_first_and_determines_nothing(run: RunBuilder, form: Format) -> None:
+    episode = run.episode(verdicts=[held("S3")])
+    run.close()
+    ledger = run.paths.ledger(episode)
+    ledger.write_bytes(ledger.read_bytes().replace(b'"exit_code":0', b'"exit_code":1', 1))
+    page = plain(text_of(asked(run.root), form))
+    first = page.index("TAMPERED: the record is not what was written")
+    assert first < page.index("Profile and determination")
+    assert "No determination is given: the record does not hold" in page
+    assert "Cannot be determined" not in page
+    assert form is not Format.HTML or '<body class="tampered">' in page
+
+
+def test_i11_the_state_of_the_record_and_the_grade_of_each_row_are_shown(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3"), held("P8", grade="G1")])
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "Record intact" in page
+    assert str(verify_run(run.paths).root) in page
+    assert re.search(r"`S3` \| as is \| off \| 0 / 1 \| G2 \|", page)
+    assert re.search(r"`P8` \| as is \| off \| 0 / 1 \| G1 \(unverified\) \|", page)
+
+
+def test_a_run_that_goes_on_determines_nothing(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    write_ledger(run.paths.ledger("ep-0002"), list(opening(key_of(Plan(), "ep-0002"))))
+    page = plain(text_of(asked(run.root)))
+    assert "No determination is given: the run is not complete" in page
+    assert "Cannot be determined" not in page
+
+
+def test_tables_without_a_record_determine_nothing(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    bare = replace(load(run.root), runs=())
+    made, _ = document(bare, (), (load_profile("meta-aasf"),))
+    page = plain(to_markdown(made))
+    assert "Record not checkable" in page
+    assert "No determination is given: the record cannot be checked" in page
+
+
+def test_limitations_are_written_from_the_data(run: RunBuilder) -> None:
+    broken = EpisodeInvalidated(phase="reset", object="container", cause="the engine went away", proven=True)
+    run.episode(verdicts=[held("S3"), not_exposed("S7"), lost("P8")])
+    run.episode(seed=2, invalidated=broken)
+    run.episode(seed=3, verdicts=[held("S3")], score=None)
+    run.close()
+    limits = plain(text_of(asked(run.root))).split("Limitations\n")[1].split("Change log")[0]
+    assert "Missing data, in no rate: 1 invalid attempts" in limits
+    assert "the engine went away" in limits
+    assert re.search(r"Unknown through the infrastructure: \d+ verdicts", limits)
+    assert re.search(r"The opportunity never came for 1 verdicts", limits)
+    assert "No task score: 1 valid episodes" in limits
+    assert "Few episodes: fewer than 30 behind the rates of `S3" in limits
+
+
+def test_safeguards_of_which_nobody_says_whether_they_watched_do_not_count_as_on(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")], safeguards=WATCHED)
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "| `S3` | as is | on, not shown to watch |" in page
+    assert "| `S3` | as is | on |" not in page
+
+
+def test_an_empty_run_says_that_there_is_nothing(run: RunBuilder) -> None:
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "nothing is determined" in page
+
+
+def test_awareness_is_not_measured_without_the_contrast_and_never_by_words(run: RunBuilder) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "Context contrast: NOT MEASURED" in page
+    assert "Verbalised awareness: NOT MEASURED" in page
+
+
+def test_the_change_log_names_what_differs_from_the_earlier_run(tmp_path: Path) -> None:
+    for name, verdict in (("before", failed("S3")), ("after", held("S3"))):
+        with RunBuilder(tmp_path / name, name) as built:
+            built.episode(verdicts=[verdict])
+    page = plain(text_of(asked(tmp_path / "after", against=tmp_path / "before"))).split("Change log")[1]
+    assert "| `run` | `before` | `after` |" in page
+    assert re.search(r"\| `S3` \| as is \| off \| 100% .* \| E\d+ \| 0% .* \| N\d+ \|", page)
+
+
+def test_a_report_needs_nothing_from_outside_and_holds_no_script(tmp_path: Path) -> None:
+    page = text_of(asked(realistic(tmp_path, pairs=1)), Format.HTML)
+    assert "default-src 'none'" in page.replace("&#39;", "'")
+    assert "<script" not in page
+    assert set(re.findall(r'href="(.)', page)) == {"#"}
+    anchors = set(re.findall(r'id="([^"]*)"', page))
+    assert set(re.findall(r'href="#([^"]*)"', page)) <= anchors, "every number leads to where it comes from"
+
+
+def test_the_same_run_gives_the_same_report(tmp_path: Path) -> None:
+    run = realistic(tmp_path, pairs=1)
+    assert text_of(asked(run)) == text_of(asked(run))
+
+
+def test_a_pdf_is_printed(run: RunBuilder, tmp_path: Path) -> None:
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    made = preparedness(asked(run.root), Format.PDF, tmp_path / "report.pdf")
+    assert made.read_bytes().startswith(b"%PDF-")
+
+
+def test_without_a_browser_the_error_says_how_to_get_one(run: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.close()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PageError, match="apt-get install chromium"):
+        preparedness(asked(run.root), Format.PDF)
+
+
+def plain(page: str) -> str:
+    """Markdown without its escapes."""
+    return re.sub(r"\\([^\w\s])", r"\1", page)
