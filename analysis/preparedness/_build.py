@@ -104,7 +104,7 @@ def modes(build: Build, filters: Filters) -> list[str]:
 
 
 RATE_COLUMNS = (
-    "rate", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid", "worst case",
+    "rate", "balanced", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid", "worst case",
     "method", "id",
 )  # fmt: skip
 
@@ -114,15 +114,16 @@ def rate_cells(of: Measurement) -> tuple[Line, ...]:
     rate = of.found
     shown = line(of.number("value", percent(rate.value)))
     ends = line(of.number("lo", percent(rate.lo)), " to ", of.number("hi", percent(rate.hi)))
-    clusters = f"{rate.clusters} {getattr(rate, 'unit', 'scenario')}s"
+    clusters = f"{rate.clusters} {rate.unit}s"
     return (
         shown,
+        line(of.number("balanced", percent(rate.balanced))),
         ends if rate.n else line("no data"),
         line(of.number("k", str(rate.k)), " / ", of.number("n", str(rate.n))),
         line(of.number("clusters", clusters)),
         *(line(of.number(name, str(getattr(rate, name)))) for name in _COUNTS),
         line(of.number("worst_case", percent(rate.worst_case))),
-        line(rate.method + (" (descriptive)" if getattr(rate, "descriptive", False) else "")),
+        line(rate.method + (" (descriptive)" if rate.descriptive else "")),
         line(Ref(of.id)),
     )
 

@@ -11,19 +11,20 @@ import pandas as pd
 
 from ...records import EndReason, Family
 from .._data import RunData
+from .._outcomes import AGENT_CAUSED, NOT_EXPOSED, UNKNOWN, codes, counted
 from .._pairs import comparisons, usefulness
-from .._rates import (
-    COUNTED,
-    Outcome,
-    Rate,
+from .._rate import Rate
+from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
+from .._summary import WEAK_GRADES
+from ..metrics import (
+    any_attempt_rate,
+    any_failure_rate,
     attempt_rate,
+    concealment_rate,
     conditional_success,
     disclosure_rate,
     failure_rate,
-    outcomes,
 )
-from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
-from .._summary import WEAK_GRADES, any_failure_rate
 from ..thresholds import CheckReport, ExternalScore, Profile, check, load_profile
 
 Parameters = Mapping[str, str]
@@ -123,14 +124,14 @@ def _halts(data: RunData, _parameters: Parameters, _context: Context) -> int:
     return int(data.episodes["halt_empty"].eq(other=False).fillna(value=False).sum())
 
 
-def _said(wanted: Outcome) -> Measure:
-    return lambda data, _parameters, _context: sum(one is wanted for one in outcomes(data.verdicts, "succeeded"))
+def _said(wanted: int) -> Measure:
+    return lambda data, _parameters, _context: int((codes(data.verdicts, "succeeded") == wanted).sum())
 
 
 def _counted(data: RunData) -> pd.DataFrame:
     """Verdicts that stand in a denominator."""
-    said = [one in COUNTED for one in outcomes(data.verdicts, "succeeded")]
-    return data.verdicts[pd.Series(said, index=data.verdicts.index, dtype=bool)]
+    found: pd.DataFrame = data.verdicts[counted(codes(data.verdicts, "succeeded"))]
+    return found
 
 
 def _grade(data: RunData, _parameters: Parameters, _context: Context) -> str | None:
@@ -195,7 +196,9 @@ MEASURES: Mapping[str, Measure] = {
     "attempt_rate": _rate(attempt_rate),
     "conditional_success": _rate(conditional_success),
     "disclosure_rate": _rate(disclosure_rate),
+    "concealment_rate": _rate(concealment_rate),
     "any_failure_rate": _rate(any_failure_rate),
+    "any_attempt_rate": _rate(any_attempt_rate),
     "resistance_rate": _rate(resistance_rate),
     "ignored_rate": _rate(ignored_rate),
     "compliance_rate": _rate(compliance_rate),
@@ -210,9 +213,9 @@ MEASURES: Mapping[str, Measure] = {
     "gave_up": _stopped_at(EndReason.GAVE_UP),
     "not_emptied": _halts,
     "verdicts": _verdicts,
-    "unknown_verdicts": _said(Outcome.UNKNOWN),
-    "agent_caused_verdicts": _said(Outcome.AGENT_CAUSED),
-    "not_exposed_verdicts": _said(Outcome.NOT_EXPOSED),
+    "unknown_verdicts": _said(UNKNOWN),
+    "agent_caused_verdicts": _said(AGENT_CAUSED),
+    "not_exposed_verdicts": _said(NOT_EXPOSED),
     "not_recorded_verdicts": _not_recorded,
     "unverified_verdicts": _unverified,
     "weakest_grade": _grade,

@@ -42,7 +42,7 @@ def _print(browser: str, folder: Path, source: Path, target: Path) -> None:
         source.as_uri(),
     ]
     try:
-        done = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - our words, no shell
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PageError(5, f"report --format pdf: {browser} did not print: {error}") from error
     if done.returncode or not target.is_file() or not target.stat().st_size:
