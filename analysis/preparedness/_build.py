@@ -104,8 +104,8 @@ def modes(build: Build, filters: Filters) -> list[str]:
 
 
 RATE_COLUMNS = (
-    "rate", "balanced", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid", "worst case",
-    "method", "id",
+    "rate", "balanced", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid",
+    "worst case", "method", "id",
 )  # fmt: skip
 
 
