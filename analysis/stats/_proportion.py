@@ -65,7 +65,9 @@ def balanced(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
     if value is None:
         return proportion(clusters, confidence)
     means = Clusters(clusters.sums / clusters.sizes, clusters.sizes**0)
-    found = _korn_graubard(means, confidence, most=clusters.n)
+    # Independent observations make an even mean of clusters as sure as this many of them: repeating one adds little.
+    most = groups / float((1 / clusters.sizes).mean())
+    found = _korn_graubard(means, confidence, most=most)
     method = f"balanced exact {confidence:.0%}"
     return Estimate(value, found.lo, found.hi, clusters.n, groups, method, groups < FEWEST_CLUSTERS)
 
