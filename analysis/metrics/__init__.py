@@ -72,6 +72,10 @@ from ._suspicion import (
     suspicion,
     threshold_at_fpr,
 )
+from ._times import (
+    NoViolationBy,
+    survival,
+)
 
 __all__ = [
     "AuditPoint",
@@ -85,6 +89,7 @@ __all__ = [
     "Level",
     "Milestones",
     "MonitorRecall",
+    "NoViolationBy",
     "Pairing",
     "PassAtK",
     "Preservation",
@@ -126,6 +131,7 @@ __all__ = [
     "safety",
     "sandbagging_contrast",
     "success_rate",
+    "survival",
     "suspicion",
     "threshold_at_fpr",
     "undetected_rate",
