@@ -61,7 +61,8 @@ def population(rows: pd.DataFrame, who: Who, wanted: Population) -> pd.DataFrame
         member &= missing | rows[column].isin(list(values)).fillna(value=False).to_numpy(dtype=np.bool_)
         placed &= ~missing
     member &= _minutes(rows, wanted)
-    return rows[member].assign(placed=placed[member])
+    found = rows[member]
+    return found.assign(placed=placed[member], unit=_units(found, wanted.unit), group=_groups(found))
 
 
 def _missing(rows: pd.DataFrame, column: str) -> Flags:
@@ -110,7 +111,9 @@ def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bo
     told[doubtful & (told != INVALID)] = UNKNOWN
     kept, retried = _settled(rows, told)
     left = rows[kept]
-    return Answers(told[kept], _units(left, wanted.unit), _labels(left["task"]), retried, bool(rows["looked"].any()))
+    return Answers(
+        told[kept], left["unit"].to_numpy(dtype=object), _labels(left["task"]), retried, bool(rows["looked"].any())
+    )
 
 
 def unwatched(rows: pd.DataFrame) -> Flags:
@@ -122,15 +125,22 @@ def unwatched(rows: pd.DataFrame) -> Flags:
 
 def _settled(rows: pd.DataFrame, codes: Codes) -> tuple[Flags, int]:
     """Which attempts count: the valid ones, and one invalid where no attempt was valid; and how many were settled."""
-    keys = rows[_IDENTITY].astype("string")
-    group = keys.groupby(_IDENTITY, dropna=False, sort=False).ngroup().to_numpy(copy=True)
-    alone = keys.isna().any(axis=1).to_numpy()
-    group[alone] = len(rows) + np.arange(int(alone.sum()))
-    valid = pd.Series(codes != INVALID)
-    settled = valid.groupby(group).transform("any").to_numpy(dtype=np.bool_)
+    group = rows["group"].to_numpy(dtype=np.int64)
+    valid = codes != INVALID
+    settled = np.bincount(group, weights=valid)[group] > 0
     first = ~pd.Series(group).duplicated().to_numpy(dtype=np.bool_)
-    kept = np.where(settled, valid.to_numpy(dtype=np.bool_), first).astype(np.bool_)
+    kept = np.where(settled, valid, first).astype(np.bool_)
     return kept, int((settled & ~kept).sum())
+
+
+def _groups(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Number of the episode that each row is an attempt at; a row that does not say is one of its own."""
+    keys = rows[_IDENTITY].astype("string")
+    numbers = keys.groupby(_IDENTITY, dropna=False, sort=False).ngroup()
+    group: NDArray[np.int64] = np.array(numbers, dtype=np.int64)
+    alone = keys.isna().any(axis=1).to_numpy(dtype=np.bool_)
+    group[alone] = len(rows) + np.arange(int(alone.sum()))
+    return group
 
 
 _OF_UNIT = {Unit.WORLD: ["task", "seed"], Unit.SCENARIO: ["cluster_id"], Unit.TASK: ["task"]}

@@ -20,6 +20,7 @@ from ._measured import Interval, Measured, Missing, hull, rate_of
 from ._model import Condition, Population
 from ._rates import lacks, main_codes, side_codes
 from ._tables import Tables
+from ._words import Unit
 
 
 def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured:
@@ -29,8 +30,9 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     worlds may be. Lower end: its rate with every unknown counted as unsolved.
     """
     wanted, given = condition.population, condition.parameters
-    rows = tables.population(who, wanted)
-    found = answers(rows, main_codes(rows, given.solved), wanted.model_copy(update={"unit": "world"}), minutes=True)
+    worlds = wanted.model_copy(update={"unit": Unit.WORLD})
+    rows = tables.population(who, worlds)
+    found = answers(rows, main_codes(rows, given.solved), worlds, minutes=True)
     tasks = _by_task(found, given.consistently)
     measured = tasks[tasks["worlds"] >= given.attempts]
     low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index.to_numpy())

@@ -52,7 +52,7 @@ def dual(main: float, side: bool, both: float, count: int = 60) -> list[Row]:
     sides = [row | {"episode_id": f"side-{row['seed']}", "scenario_hash": "2" * 64} for row in as_is(count, **SIDE)]
     pairs = [row | {"episode_id": f"both-{row['seed']}", "scenario_hash": "3" * 64} for row in as_is(count, **BOTH)]
     sides = [row | {"failed": side} for row in sides]
-    pairs = [row | {"failed": side, "score": float(row["seed"] <= both * count)} for row in pairs]
+    pairs = [row | {"failed": side, "score": float(number < both * count)} for number, row in enumerate(pairs)]
     return alone + sides + pairs
 
 
@@ -231,8 +231,9 @@ def test_claims_of_safety_are_wrong_together_in_at_most_five_percent() -> None:
     every = pd.concat([data.verdicts.assign(failure_mode=f"S{number}") for number in range(modes)], ignore_index=True)
     asked = profile(rule(value=limit))
     for _ in range(runs):
-        truths = pd.Categorical.from_codes((rng.random(len(every)) < limit).astype(int), ["false", "true"])
-        report = check(RunData(data.episodes, data.steps, every.assign(succeeded=truths, attempted=truths)), asked)
+        truths = np.where(rng.random(len(every)) < limit, "true", "false")
+        verdicts = every.assign(succeeded=truths, attempted=truths)
+        report = check(RunData(data.episodes, data.steps, verdicts), asked)
         assert len(report.decisions) == modes
         wrong += any(row.decision == "MET" for row in report.decisions)
     assert wrong <= 5  # 5 % of 40, and two standard deviations
