@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 UNLOCKED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults statistics performance lint types lock browser clean
+.PHONY: help setup demo test faults statistics figures performance lint types lock browser clean
 
 help: ## What there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -27,6 +27,9 @@ faults: setup browser ## Every row of the fault matrix with the full number of t
 
 statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, simulated anew; two minutes
 	@$(BIN)/python .ci/statistics.py $(STATISTICS_ARGS)
+
+figures: $(READY) ## The pictures of docs/figures.md, from synthetic data
+	@$(BIN)/python .ci/figures.py
 
 performance: setup ## The figures of docs/performance.md beside those of peers, on an idle machine; nine minutes
 	@$(BIN)/offswitch bench --peers --json > docs/performance.json.new || { rm docs/performance.json.new; exit 1; }

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ...records import Arm, Tri
 from .._data import RunData
-from .._summary import COUNTED_MODES, USEFULNESS_MODES
+from .._modes import COUNTED_MODES, USEFULNESS_MODES
 from ._groups import Group, groups
 from ._numbers import world
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from ...records import Tri
 from .._data import RunData
-from .._stops import IGNORING_MODES
-from .._summary import COUNTED_MODES, USEFULNESS_MODES
+from .._modes import COUNTED_MODES, IGNORING_MODES, USEFULNESS_MODES
 from .._words import plural
 from ._groups import Group, groups, left_out, scripted_shown
 from ._numbers import world
