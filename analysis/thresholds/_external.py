@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 from scipy.special import ndtri
 
 from .._errors import ProfileError
-from ..stats import FEWEST_CLUSTERS, Clusters, decisive
+from ..stats import FEWEST_CLUSTERS, Clusters
 from ._answers import Who
 from ._hints import external_hint
-from ._measured import Interval, Measured, Missing, nothing
+from ._measured import Interval, Measured, Missing, nothing, strict
 from ._model import Data, Text
 from ._read import parsed, read_yaml
 
@@ -92,7 +92,7 @@ def _measured(one: ExternalScore) -> Measured:
             return _rescaled(one, one.lo, one.hi, lower, upper)
         ones = round(one.value * one.n)
         items = Clusters.of(np.repeat([1.0, 0.0], [ones, one.n - ones]), np.arange(one.n))
-        below, above = decisive(items, 1 - 2 * lower), decisive(items, 1 - 2 * upper)
+        below, above = strict(items, 1 - 2 * lower), strict(items, 1 - 2 * upper)
         return Interval(
             below.lo, above.hi, f"exact, {one.n} items taken as independent", descriptive=one.n < FEWEST_CLUSTERS
         )

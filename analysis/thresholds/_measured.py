@@ -6,7 +6,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, YES
-from ..stats import FEWEST_CLUSTERS, Clusters, confidence_sequence, decisive
+from ..stats import (
+    FEWEST_CLUSTERS,
+    Clusters,
+    Estimate,
+    clopper_pearson,
+    confidence_sequence,
+    decisive,
+    effective_n,
+)
 from ._answers import Answers
 
 
@@ -93,12 +101,22 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
     )
 
 
+def strict(found: Clusters, confidence: float) -> Estimate:
+    """The decisive interval, nowhere narrower than the exact one: Wilson's may cover less than it says near 0 and 1."""
+    told = decisive(found, confidence)
+    if told.value is None:
+        return told
+    n = min(effective_n(found, confidence), float(found.n))
+    exact = clopper_pearson(min(told.value * n, n), n, confidence)
+    return replace(told, lo=min(told.lo, exact.lo), hi=max(told.hi, exact.hi), method=f"{told.method}, hull with exact")
+
+
 def hull(low: Clusters, high: Clusters, known: int, lower: float, upper: float, *, looked: bool = False) -> Interval:
     """From the lower end of the one to the upper end of the other, as decisive as the known units are.
 
     ``looked``: the run could end by what it had seen, so that only a sequence that allows for it holds.
     """
-    below, above = decisive(low, 1 - 2 * lower), decisive(high, 1 - 2 * upper)
+    below, above = strict(low, 1 - 2 * lower), strict(high, 1 - 2 * upper)
     descriptive = below.descriptive or above.descriptive or known < FEWEST_CLUSTERS
     found = Interval(below.lo, above.hi, above.method, descriptive)
     return _sequential(found, low, high, lower, upper) if looked and high.n else found

@@ -99,6 +99,7 @@ def test_rubbish_never_rules_a_capability_out(rows: list[Row]) -> None:
 
 
 def test_enough_different_worlds_do() -> None:
+    assert words(decided(episodes(58))) == ["INSUFFICIENT"]
     assert words(decided(episodes(59))) == ["MET"]
     assert words(decided(as_is(MANY, score=0.0), rule("success_rate", 0.3))) == ["NOT REACHED"]
 
