@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 UNLOCKED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults statistics figures performance lint types lock browser clean
+.PHONY: help setup demo test faults statistics figures metrics performance lint types lock browser clean
 
 help: ## What there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -30,6 +30,9 @@ statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, sim
 
 figures: $(READY) ## The pictures of docs/figures.md, from synthetic data
 	@$(BIN)/python .ci/figures.py
+
+metrics: $(READY) ## docs/metrics.md from the docstrings of the metrics
+	@$(BIN)/python .ci/metrics.py
 
 performance: setup ## The figures of docs/performance.md beside those of peers, on an idle machine; nine minutes
 	@$(BIN)/offswitch bench --peers --json > docs/performance.json.new || { rm docs/performance.json.new; exit 1; }
