@@ -40,7 +40,8 @@ def exact(method: Callable[[int, int], Interval], n: int, rates: Floats) -> Floa
     found = [method(k, n) for k in range(n + 1)]
     lo, hi = np.array([one.lo for one in found]), np.array([one.hi for one in found])
     chances = np.asarray(binom.pmf(np.arange(n + 1)[:, None], n, rates[None, :]), dtype=np.float64)
-    return (chances * ((lo[:, None] <= rates) & (rates <= hi[:, None]))).sum(axis=0)
+    held: Floats = (chances * ((lo[:, None] <= rates) & (rates <= hi[:, None]))).sum(axis=0)
+    return held
 
 
 Method = Callable[[Clusters], Estimate]
