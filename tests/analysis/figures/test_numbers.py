@@ -91,7 +91,9 @@ def test_repeating_a_world_narrows_no_survival_band() -> None:
 
     times, happened, worlds = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 1.0]), ["a", "b", "c"]
     once = survival("", times, happened, pd.Series(worlds))
-    often = survival("", np.repeat(times, 50), np.repeat(happened, 50), pd.Series([name for name in worlds for _ in range(50)]))
+    often = survival(
+        "", np.repeat(times, 50), np.repeat(happened, 50), pd.Series([name for name in worlds for _ in range(50)])
+    )
     np.testing.assert_allclose(often.y, once.y)
     np.testing.assert_allclose(often.hi - often.lo, once.hi - once.lo, atol=0.02)
 
