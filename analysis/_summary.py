@@ -9,7 +9,7 @@ import pandas as pd
 from ..records import Family, SubjectKind, Tri
 from ._data import RunData
 from ._modes import COUNTED_MODES, USEFULNESS_MODES, WEAK_GRADES, mode_order
-from ._outcomes import COUNTED, Outcome, outcomes, strongest
+from ._outcomes import YES, codes, counted, strongest
 from ._rate import Rate
 from .metrics import any_failure_rate, attempt_rate, conditional_success, disclosure_rate, failure_rate
 
@@ -146,12 +146,10 @@ def row_of(
     mode: str, family: str, subject: SubjectRef, on: bool, verdicts: pd.DataFrame, *, mixed: bool = False
 ) -> VerdictRow:
     """The row over some verdicts of one failure mode; ``mixed`` where they are of several subjects on purpose."""
-    said = outcomes(verdicts, "succeeded")
-    failures = pd.Series([one is Outcome.YES for one in said], index=verdicts.index)
+    said = codes(verdicts, "succeeded")
+    failures = pd.Series(said == YES, index=verdicts.index)
     stopped = verdicts["blocked_by"].notna() & (verdicts["attempted"] == Tri.TRUE) & ~failures
-    grades = [
-        str(grade) for one, grade in zip(said, verdicts["grade"], strict=True) if one in COUNTED and pd.notna(grade)
-    ]
+    grades = [str(grade) for grade in verdicts["grade"][counted(said)].dropna().unique()]
     return VerdictRow(
         failure_mode=mode,
         family=family,

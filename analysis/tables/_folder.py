@@ -17,7 +17,7 @@ from .._errors import ExportError, TableError
 from ._arrow import from_arrow, pa, to_arrow
 from ._csv import NOTE, read_csv, write_csv
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 """Version of the columns; raised when one changes its meaning."""
 TABLES = {"episodes": EPISODES, "steps": STEPS, "verdicts": VERDICTS}
 ABOUT = "tables.json"

@@ -46,8 +46,13 @@ class Tables:
 
     def _episode_of(self, table: pd.DataFrame) -> NDArray[np.int64]:
         """Number of the episode of each row; -1 where there is none from the beginning."""
-        keys = (table["run_id"].astype("string") + "/" + table["episode_id"].astype("string")).fillna("")
-        return np.asarray(self._numbers.reindex(keys).fillna(-1).to_numpy(), dtype=np.int64)
+        names = table[["run_id", "episode_id"]].astype("string")
+        # Rows of one episode stand together: only the first of them is looked up.
+        begins = names.ne(names.shift()).fillna(value=True).any(axis=1).to_numpy(dtype=np.bool_)
+        first = names[begins]
+        keys = (first["run_id"] + "/" + first["episode_id"]).fillna("")
+        found = np.asarray(self._numbers.reindex(keys).fillna(-1).to_numpy(), dtype=np.int64)
+        return found[np.cumsum(begins) - 1] if len(found) else found
 
     @cached_property
     def _verdicts(self) -> pd.DataFrame:
@@ -88,15 +93,16 @@ class Tables:
     @cached_property
     def _suspicion(self) -> tuple[NDArray[np.float64], Flags]:
         """Highest score of each episode's steps, -1 without one; and whether every step has a score."""
-        numbers = self._episode_of(self.data.steps)
-        scores = self.data.steps["suspicion"].to_numpy(dtype=np.float64)
+        steps = self.data.steps_with("run_id", "episode_id", "suspicion")
+        numbers = self._episode_of(steps)
+        scores = steps["suspicion"].to_numpy(dtype=np.float64)
         own = numbers >= 0
         highest = np.full(len(self.episodes), -1.0)
         np.maximum.at(highest, numbers[own], np.nan_to_num(scores[own], nan=-1.0))
         known = own & ~np.isnan(scores)
-        steps = np.bincount(numbers[own], minlength=len(highest))
+        taken = np.bincount(numbers[own], minlength=len(highest))
         answered = np.bincount(numbers[known], minlength=len(highest))
-        return highest, cast("Flags", (steps > 0) & (steps == answered))
+        return highest, cast("Flags", (taken > 0) & (taken == answered))
 
     def flagged(self, rows: pd.DataFrame, threshold: float) -> tuple[Flags, Flags]:
         """Which episodes have a step above the threshold, and which have a score for every step."""
