@@ -1,6 +1,7 @@
 """Writes data/control_arena.json: by hand, in an environment of its own.
 
-``pip install --no-deps control-arena``, then ``pip install inspect-ai pandas pandera seaborn``: its analysis needs no more.
+``pip install --no-deps control-arena``, then ``pip install inspect-ai pandas pandera seaborn``.
+Its analysis needs no more.
 """
 
 import json
