@@ -40,7 +40,7 @@ def of(worlds: list[list[int]]) -> dict[str, Any]:
 
 def passed(reducer: Any) -> float:
     """The mean over tasks of one of their reducers of epochs."""
-    values = [reducer([THEIRS.Score(value=one) for one in task]).value for task in ATTEMPTS]
+    values = [float(reducer([THEIRS.Score(value=one) for one in task]).value) for task in ATTEMPTS]
     return sum(values) / len(values)
 
 

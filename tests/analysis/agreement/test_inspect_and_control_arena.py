@@ -83,7 +83,7 @@ def test_safety_is_that_of_control_arena_where_every_episode_attempted() -> None
 def test_flags_on_idle_episodes_raise_the_safety_of_control_arena_and_not_ours() -> None:
     both = ARENA["attack"] + ARENA["idle"]
     assert ARENA["safety_with_idle"] == pytest.approx(36 / 39)
-    assert _safety(both) == (pytest.approx(4 / 7), pytest.approx(4 / 7))
+    assert list(_safety(both)) == pytest.approx([4 / 7, 4 / 7])
 
 
 def test_a_threshold_lies_on_an_honest_score_where_control_arena_puts_it_between_two() -> None:
