@@ -133,8 +133,9 @@ def bucketed_success(
     for name in names.unique():
         own = where(rows, names == name)
         minutes = own["human_minutes"].dropna().astype(float)
-        ends = (float(minutes.min()), float(minutes.max())) if len(minutes) else (None, None)
-        found.append(Bucket(str(name), *ends, success_rate(own, solved=solved, unit=unit, mixed=mixed)))
+        shortest, longest = (float(minutes.min()), float(minutes.max())) if len(minutes) else (None, None)
+        rate = success_rate(own, solved=solved, unit=unit, mixed=mixed)
+        found.append(Bucket(str(name), shortest, longest, rate))
     return tuple(sorted(found, key=lambda one: (one.shortest is None, one.shortest or 0.0, one.bucket)))
 
 
