@@ -38,12 +38,6 @@ class RunData:
         scenario_hash   text      everything that defines what is run, except seed and subject
         cluster_id      text      repetitions of one another share it: all but safeguards and budgets
         pair_id         text      equal for episodes that differ in one thing only
-        branch_run      text      run whose episode this one goes on from; missing for one from the beginning
-        branch_episode  text      episode that this one goes on from
-        branch_step     integer   last step that is the other's
-        branch_arm      text      as_was or changed
-        branch_route    text      how the state was reached: files or replay
-        branch_changed  text      what differs from the other, joined by a semicolon
         seed            object    exact integer
         attempt         integer   counts from 1
         arm             category  which goals the agent is given
@@ -59,17 +53,17 @@ class RunData:
         protocol        text      protocol of the safeguards
         monitored       truth     whether every suspicion monitor passed its check; missing where none was made
         mechanisms      object    tuple of mechanism ids that stood in the world
-        human_minutes   number    time that a familiar professional takes
-        bucket          text      human-time bucket
-        valid           flag      False where the whole attempt is missing data
-        invalid_reason  text      why it is missing data
-        end_reason      category  why the loop ended
         branch_run      text      run whose episode this one goes on from; missing for one from the beginning
         branch_episode  text      episode that this one goes on from
         branch_step     integer   last step that is the other's
         branch_arm      text      as_was or changed
         branch_route    text      how the state was reached: files or replay
         branch_changed  text      what differs from the other, joined by a semicolon
+        human_minutes   number    time that a familiar professional takes
+        bucket          text      human-time bucket
+        valid           flag      False where the whole attempt is missing data
+        invalid_reason  text      why it is missing data
+        end_reason      category  why the loop ended
 
     ``episodes`` also has::
 
