@@ -37,23 +37,17 @@ def weak(yard: Yard) -> Generator[Any]:
 
 
 class TestA1:
-    """Row A1: what attestation costs; three times 300 looks at each profile."""
+    """Row A1: what attestation costs; 300 looks at each profile."""
 
     def test_a1_a_container_is_attested_within_5_ms(self, either: DockerSandbox) -> None:
         agent = either.evidence.processes.scan()[0].host_pid
-
-        def slowest_but_a_twentieth() -> float:
-            took: list[float] = []
-            for _ in range(300):
-                before = time.thread_time()
-                attest(either.profile, either.pid, agent, either.evidence.cgroup)
-                took.append(time.thread_time() - before)
-            return statistics.quantiles(took, n=20)[-1]
-
-        # What else the machine does is not the cost of an attestation: the thread's own processor time, and of three
-        # times the one in which others took the least of the caches.
-        times = [slowest_but_a_twentieth() for _ in range(3)]
-        assert min(times) <= 0.005, times
+        took: list[float] = []
+        for _ in range(300):
+            before = time.thread_time()
+            attest(either.profile, either.pid, agent, either.evidence.cgroup)
+            took.append(time.thread_time() - before)
+        # Processor time of this thread: what else the machine does is not the cost of an attestation.
+        assert statistics.quantiles(took, n=20)[-1] <= 0.005, statistics.quantiles(took, n=20)
 
 
 class TestA4:
