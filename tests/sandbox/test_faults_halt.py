@@ -102,7 +102,11 @@ def test_what_nobody_could_read_after_the_order_is_unknown_and_not_nothing(
 ) -> None:
     """A control group that is gone before anybody looks again tells nothing."""
     told = iter([7_000_000])
-    monkeypatch.setattr(Cgroup, "cpu_ns", lambda _: next(told, None))
+
+    def once(_: Cgroup) -> int | None:
+        return next(told, None)
+
+    monkeypatch.setattr(Cgroup, "cpu_ns", once)
     report = busy.kill()
     assert report.empty
     assert report.cpu_ns_after_order is None
