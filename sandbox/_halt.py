@@ -26,13 +26,14 @@ def halt(
     """
     ordered = time.monotonic_ns()
     cpu_before = cgroup.cpu_ns()
-    meter = _Meter(cgroup, cpu_before)
+    meter = _Meter(cgroup)
     cgroup.thaw()
     route = "none"
     for name, pull in _rungs(cgroup, pidfd, by_engine):
         if pull() and meter.wait_empty():
             route = name
             break
+        meter.read()
     return HaltReport(
         route=route,
         order_mono_ns=ordered,
@@ -82,17 +83,21 @@ def _rungs(cgroup: Cgroup, pidfd: int, by_engine: Callable[[], None]) -> tuple[t
 
 
 class _Meter:
-    """Waits for a group to be empty, and keeps the last processor time that it could read."""
+    """Waits for a group to be empty, and keeps the last processor time that it could read after the order."""
 
-    def __init__(self, cgroup: Cgroup, cpu_ns: int | None) -> None:
+    def __init__(self, cgroup: Cgroup) -> None:
         self._cgroup = cgroup
-        self.cpu_ns = cpu_ns
+        self.cpu_ns: int | None = None
+
+    def read(self) -> None:
+        """A group that is gone already says nothing; what it said before stays."""
+        now = self._cgroup.cpu_ns()
+        self.cpu_ns = self.cpu_ns if now is None else now
 
     def wait_empty(self) -> bool:
         end = time.monotonic() + RUNG_S
         while time.monotonic() < end:
-            now = self._cgroup.cpu_ns()
-            self.cpu_ns = self.cpu_ns if now is None else now
+            self.read()
             if self._cgroup.population() == 0:
                 return True
             time.sleep(0.0005)

@@ -81,6 +81,17 @@ static int set_time_of_name(int dir, const char *name, uint64_t mtime_ns)
     return mtime_ns && utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) ? errno : 0;
 }
 
+/* Gives what was written without error its owner, mode and time, and closes it. */
+static int finished(int fd, const struct entry *e, int error)
+{
+    if (!error && (fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777)))
+        error = errno;
+    if (!error)
+        error = set_time(fd, e->mtime_ns);
+    close(fd);
+    return error;
+}
+
 static int install_file(int dir, const char *name, const struct entry *e)
 {
     struct stat st;
@@ -88,12 +99,7 @@ static int install_file(int dir, const char *name, const struct entry *e)
     if (fd < 0)
         return errno;
     int error = !S_ISREG(st.st_mode) ? EINVAL : ftruncate(fd, 0) ? errno : write_fully(fd, e->data, e->size);
-    if (!error && (fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777)))
-        error = errno;
-    if (!error)
-        error = set_time(fd, e->mtime_ns);
-    close(fd);
-    return error;
+    return finished(fd, e, error);
 }
 
 static int append_to_file(int dir, const char *name, const struct entry *e)
@@ -114,9 +120,7 @@ static int install_dir(int dir, const char *name, const struct entry *e)
     int fd = open_plainly(dir, name, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return errno;
-    int error = fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777) ? errno : set_time(fd, e->mtime_ns);
-    close(fd);
-    return error;
+    return finished(fd, e, 0);
 }
 
 static int install_link(int dir, const char *name, const struct entry *e)
@@ -155,12 +159,7 @@ static int install_piece(int dir, const char *name, const struct entry *e)
     int error = c.bad || !S_ISREG(st.st_mode) ? EINVAL
         : ftruncate(fd, (off_t)size) || lseek(fd, (off_t)offset, SEEK_SET) < 0
         ? errno : write_fully(fd, c.at, (size_t)(c.end - c.at));
-    if (!error && (fchown(fd, e->uid, e->gid) || fchmod(fd, e->mode & 07777)))
-        error = errno;
-    if (!error)
-        error = set_time(fd, e->mtime_ns);
-    close(fd);
-    return error;
+    return finished(fd, e, error);
 }
 
 /* A socket that nobody listens on. */

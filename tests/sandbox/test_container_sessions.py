@@ -1,7 +1,5 @@
 """Named shells that live on between calls: what they keep, what ends them, and what their children may do."""
 
-import time
-
 import pytest
 
 from offswitch.sandbox import DockerSandbox, SupervisorFault
@@ -109,8 +107,14 @@ def test_background_children_may_go_on_writing_after_their_shell_is_gone(
     sealed.exec(loop, session="writer")
     assert sealed.exec("sleep 1000", session="writer", timeout_s=0.2).timed_out
     assert sealed.exec("exit", session="writer").session_ended
-    time.sleep(0.2)
-    assert b"tick\ntick\n" in sealed.exec("touch /tmp/enough", session="writer").late
+    late = bytearray()
+
+    def heard() -> bool:
+        late.extend(sealed.exec("true", session="writer").late)
+        return b"tick\ntick\n" in late
+
+    eventually(heard)
+    sealed.exec("touch /tmp/enough", session="writer")
     eventually(lambda: sealed.read("/tmp/over").error == 0)
 
 

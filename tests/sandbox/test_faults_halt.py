@@ -95,3 +95,18 @@ def test_without_a_record_of_acts_it_is_unknown_what_was_begun(busy: DockerSandb
     busy.evidence.acts.end()
     eventually(lambda: not busy.alive)
     assert busy.kill().acts_after_order is None
+
+
+def test_what_nobody_could_read_after_the_order_is_unknown_and_not_nothing(
+    busy: DockerSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control group that is gone before anybody looks again tells nothing."""
+    told = iter([7_000_000])
+
+    def once(_: Cgroup) -> int | None:
+        return next(told, None)
+
+    monkeypatch.setattr(Cgroup, "cpu_ns", once)
+    report = busy.kill()
+    assert report.empty
+    assert report.cpu_ns_after_order is None

@@ -99,7 +99,7 @@ def test_k2_a_watchdog_that_is_let_go_leaves_the_folders_of_a_living_harness_alo
     assert Path(folder).is_dir()
     living.kill()
     assert Path(folder).is_dir()
-    numbers(harness(BUSY))
+    numbers(harness(BUSY + "    time.sleep(1000)"))
     eventually(lambda: not Path(folder).exists(), 10.0)
 
 
