@@ -1,12 +1,18 @@
 """What a run set out to do, written before its first episode: what never began must not vanish."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Self
+
+from pydantic import model_validator
 
 from ._base import Model, Sha256
 from ._canonical import canonical_json, digest_of
 from ._scenario import EpisodeKey, Scenario, Subject
 from ._text import JsonObject
+
+MOST_PLANNED = 1_000_000
+"""Episodes of a run. A manifest may be hostile: what it says is counted before anybody goes through it."""
 
 
 def pair_id(scenario: Scenario, identity: JsonObject, seed: int) -> str:
@@ -30,12 +36,24 @@ class PlannedEpisodes(Model):
     """As in `pair_id`."""
     scenario_hash: Sha256
     seeds: tuple[tuple[int, int], ...]
-    """First and last of each unbroken row of seeds."""
+    """First and last of each unbroken row of seeds, ascending."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        ends = [end for row in self.seeds for end in row]
+        if ends != sorted(ends) or any(one[1] == two[0] for one, two in pairwise(self.seeds)):
+            raise ValueError("seeds: rows of seeds ascend and do not overlap")
+        return self
 
     @property
     def all_seeds(self) -> Iterator[int]:
         """Every seed."""
         return (seed for first, last in self.seeds for seed in range(first, last + 1))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(last - first + 1 for first, last in self.seeds)
 
 
 class RunPlan(Model):
@@ -43,6 +61,14 @@ class RunPlan(Model):
 
     scenarios: dict[Sha256, PlannedScenario]
     episodes: tuple[PlannedEpisodes, ...]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if lost := sorted({row.scenario_hash for row in self.episodes} - set(self.scenarios)):
+            raise ValueError(f"planned episodes: scenario {lost[0][:16]} is not among the planned ones")
+        if (count := sum(row.count for row in self.episodes)) > MOST_PLANNED:
+            raise ValueError(f"planned episodes: {count}; a run has at most {MOST_PLANNED}")
+        return self
 
     @classmethod
     def of(cls, cells: Iterable[tuple[PlannedScenario, Subject, JsonObject, int]]) -> Self:

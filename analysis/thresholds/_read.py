@@ -62,7 +62,7 @@ def read_yaml(path: Path, phase: str) -> object:
     if len(content) > _MOST_BYTES:
         raise ProfileError(f"{phase} {path}: is larger than {_MOST_BYTES >> 10} KiB")
     try:
-        return cast("object", yaml.load(content, _Loader))  # noqa: S506 - a SafeLoader
+        return cast("object", yaml.load(content, _Loader))  # noqa: S506 - its loader is a safe one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""

@@ -110,9 +110,10 @@ def _bare(metadata: tuple[Any, ...]) -> FieldInfo:
 def _plain(annotation: Any, metadata: tuple[Any, ...], text: str) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is tuple:
-        return (_value(arguments[0], None, text),)
+        kinds = arguments[:1] if arguments[-1] is Ellipsis else arguments
+        return tuple(_value(kind, None, text) for kind in kinds)
     if origin in (dict, Mapping):
-        return {text: _value(arguments[1], None, text)}
+        return {_value(arguments[0], None, text): _value(arguments[1], None, text)}
     if origin is Literal:
         return arguments[0]
     return _scalar(annotation, metadata, text)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from offswitch.analysis import load
 from offswitch.analysis.thresholds import check, load_profile
 from offswitch.records import (
@@ -70,3 +73,18 @@ def test_a_run_that_was_broken_off_after_a_good_start_is_not_met(tmp_path: Path)
             run.episode(verdicts=[held("S3")], seed=seed, subject=deployed)
     report = check(load(tmp_path / "RUN"), load_profile("control-failure"))
     assert report.exit_code == 2
+
+
+@pytest.mark.parametrize("seeds", [((1, 10**15),), ((5, 1),), ((1, 3), (3, 4)), ((4, 5), (1, 2))])
+def test_a_plan_that_no_run_can_have_is_refused_before_anybody_goes_through_it(
+    seeds: tuple[tuple[int, int], ...],
+) -> None:
+    data = plan_of(range(3)).model_dump()
+    data["episodes"][0]["seeds"] = seeds
+    with pytest.raises(ValidationError, match=r"at most 1000000|ascend"):
+        RunPlan(**data)
+
+
+def test_a_plan_names_the_scenario_of_every_episode() -> None:
+    with pytest.raises(ValidationError, match="is not among the planned ones"):
+        RunPlan(scenarios={}, episodes=plan_of(range(3)).episodes)

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import binom
 
-from ._clusters import Clusters, Floats
-from ._estimate import Estimate
-from ._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
-from ._means import difference, difference_of, log_ratio, mean
-from ._proportion import balanced, decisive, proportion
-from ._sequence import refuted
-from ._survival import Survival, kaplan_meier
+from .._clusters import Clusters, Floats
+from .._estimate import Estimate
+from .._intervals import CONFIDENCE, Interval, clopper_pearson, wilson
+from .._means import difference, difference_of, log_ratio, mean
+from .._proportion import balanced, decisive, proportion
+from .._sequence import refuted
+from .._survival import Survival, kaplan_meier
 
 Sizes = Literal["equal", "unequal"]
 SIZES: Mapping[Sizes, tuple[int, ...]] = {"equal": (10,), "unequal": (1, 2, 4, 8, 40)}

@@ -1,0 +1,1 @@
+../../../offswitch/_options.py
