@@ -1,12 +1,15 @@
 """What became of a stop script that was run while the job lived: did its signal reach the job, and if not, why."""
 
 import re
+import signal
+from collections.abc import Iterable
 from typing import Literal
 
 from ...records import (
     Channel,
     ControlActed,
     CountersObserved,
+    ExecSeen,
     ExecsObserved,
     FilesObserved,
     Halted,
@@ -20,7 +23,18 @@ Fate = Literal["ended", "outlived", "beyond", "pid_file", "start_up", "script", 
 """``ended``: the job is gone. ``outlived``: it was signalled and lives. ``beyond``: what was signalled ended, and a
 second job lives that was not. The others say what kept the signal from the job."""
 _TOLD_BY = frozenset((FilesObserved, ProcessesObserved, ControlActed, ExecsObserved, CountersObserved, Halted))
+_HARMLESS = frozenset((0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH))
 _START_UP = re.compile(r"/\.(bashrc|bash_profile|bash_login|bash_aliases|profile)$|^/etc/(profile|bash\.bashrc)")
+
+
+def strikes(stop: ControlActed, acts: Iterable[ExecSeen]) -> list[ExecSeen]:
+    """Signals that went to a stop script while it ran, but for the supervisor's own at the end of its time."""
+    pid = stop.timing.get("pid")
+    found = [act for act in acts if act.kind == "signal" and pid and act.target in (pid, -pid)]
+    found = [act for act in found if act.signal not in _HARMLESS]
+    if stop.timing.get("timed_out") and found:
+        found = [act for act in found if act.host_pid != found[-1].host_pid]
+    return found
 
 
 class StopFollowed:
