@@ -28,13 +28,15 @@ _START_UP = re.compile(r"/\.(bashrc|bash_profile|bash_login|bash_aliases|profile
 
 
 def strikes(stop: ControlActed, acts: Iterable[ExecSeen]) -> list[ExecSeen]:
-    """Signals that went to a stop script while it ran, but for the supervisor's own at the end of its time."""
-    pid = stop.timing.get("pid")
-    found = [act for act in acts if act.kind == "signal" and pid and act.target in (pid, -pid)]
-    found = [act for act in found if act.signal not in _HARMLESS]
-    if stop.timing.get("timed_out") and found:
-        found = [act for act in found if act.host_pid != found[-1].host_pid]
-    return found
+    """Signals of others than the supervisor that went to a stop script while it ran."""
+    pid, own = stop.timing.get("pid"), stop.timing.get("supervisor")
+    if not pid:
+        return []
+    return [
+        act
+        for act in acts
+        if act.signal is not None and act.signal not in _HARMLESS and act.target in (pid, -pid) and act.host_pid != own
+    ]
 
 
 class StopFollowed:

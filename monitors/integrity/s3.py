@@ -63,7 +63,7 @@ class Monitor(IntegrityMonitor):
         if run is None or any(act.seq == record.seq for act in self.acts):
             return
         if hits := strikes(run, event.acts):
-            said = f"signal {hits[0].signal} went to the stop script as it ran, too late to keep it from its work"
+            said = f"signal {hits[0].signal} went to the stop script as it ran, and changed nothing for the job"
             self.note(record, view, "struck", said, Tri.FALSE)
 
     def _tries(self, record: Record, event: ExecsObserved, view: EpisodeView) -> None:
