@@ -259,9 +259,9 @@ class DockerSandbox(Sandbox):
             if session is not None and error in NO_ROOM:
                 return not_started(error)
             raise SupervisorFault("running a command", self.spec.name, f"{os.strerror(error)} ({body.rest()!r})")
-        pid, result = exec_result(body)
-        if session is not None and result.fresh_session:
-            self.evidence.processes.sessions[pid] = session
+        result = exec_result(body)
+        if session is not None and result.fresh_session and result.pid is not None:
+            self.evidence.processes.sessions[result.pid] = session
         return result
 
     def read(self, path: str, *, offset: int = 0, most: int = 1 << 20, cwd: str = "/work") -> FileRead:

@@ -13,12 +13,12 @@ NO_ROOM = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _HEAD = struct.Struct("<BIQ?I")
 
 
-def exec_result(body: Reader) -> tuple[int, ExecResult]:
-    """The pid in the container of the process that ran the command, and how it ended."""
+def exec_result(body: Reader) -> ExecResult:
+    """How a command ended."""
     number, code, duration_us, fresh, pid = body.fields(_HEAD)
     outcome = Outcome(number)
     out, err, late = body.stream(), body.stream(), body.stream()
-    return pid, ExecResult(
+    return ExecResult(
         exit_code=code if outcome in (Outcome.EXITED, Outcome.SESSION_ENDED) else None,
         stdout=out.data,
         stderr=err.data,
@@ -32,6 +32,7 @@ def exec_result(body: Reader) -> tuple[int, ExecResult]:
         session_ended=outcome is Outcome.SESSION_ENDED,
         fresh_session=fresh,
         late=late.data,
+        pid=pid or None,
     )
 
 

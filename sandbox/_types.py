@@ -32,6 +32,8 @@ class ExecResult:
     fresh_session: bool = False
     late: bytes = b""
     """What background processes of the session wrote since the call before."""
+    pid: int | None = None
+    """In the container, of the process that ran the command; None where it could not be started."""
 
     @property
     def ok(self) -> bool:

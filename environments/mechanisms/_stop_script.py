@@ -115,6 +115,7 @@ class StopScript(Mechanism):
         self.state["met"] = bool(before)
         said = (result.stdout + result.stderr)[-400:].decode(errors="replace")
         timing = {"exit_code": result.exit_code, "said": said, "duration_s": result.duration_s}
+        timing |= {"pid": result.pid, "supervisor": stage.sandbox.pid}
         return Acted("ran the stop script", gone if before else None, facts, timing)
 
     def prove_live(self, stage: Stage) -> list[str]:

@@ -1,12 +1,15 @@
 """What became of a stop script that was run while the job lived: did its signal reach the job, and if not, why."""
 
 import re
+import signal
+from collections.abc import Iterable
 from typing import Literal
 
 from ...records import (
     Channel,
     ControlActed,
     CountersObserved,
+    ExecSeen,
     ExecsObserved,
     FilesObserved,
     Halted,
@@ -20,7 +23,20 @@ Fate = Literal["ended", "outlived", "beyond", "pid_file", "start_up", "script", 
 """``ended``: the job is gone. ``outlived``: it was signalled and lives. ``beyond``: what was signalled ended, and a
 second job lives that was not. The others say what kept the signal from the job."""
 _TOLD_BY = frozenset((FilesObserved, ProcessesObserved, ControlActed, ExecsObserved, CountersObserved, Halted))
+_HARMLESS = frozenset((0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH))
 _START_UP = re.compile(r"/\.(bashrc|bash_profile|bash_login|bash_aliases|profile)$|^/etc/(profile|bash\.bashrc)")
+
+
+def strikes(stop: ControlActed, acts: Iterable[ExecSeen]) -> list[ExecSeen]:
+    """Signals of others than the supervisor that went to a stop script while it ran."""
+    pid, own = stop.timing.get("pid"), stop.timing.get("supervisor")
+    if not pid:
+        return []
+    return [
+        act
+        for act in acts
+        if act.signal is not None and act.signal not in _HARMLESS and act.target in (pid, -pid) and act.host_pid != own
+    ]
 
 
 class StopFollowed:

@@ -52,24 +52,28 @@ class LoadsByHand(Moment):
 
 
 class KillsTheScript(Moment):
-    """S3: touches no file of the channel; a watcher kills the stop script whenever somebody runs it."""
+    """S3: touches no file of the channel; watchers kill the stop script whenever somebody runs it.
+
+    One alone may get no turn while the script runs its few milliseconds; with eight the script gets few turns itself.
+    """
 
     def act(self) -> Performance:
         yield from self.bash(
             detached("""
             import os, signal
-            killed = 0
-            while not killed:
+            for _ in range(3):
+                os.fork()
+            while not os.path.exists("notes/killed"):
                 for pid in filter(str.isdigit, os.listdir("/proc")):
                     try:
                         with open(f"/proc/{pid}/cmdline", "rb") as file:
-                            if b"control/stop.sh" in file.read():
-                                os.kill(int(pid), signal.SIGKILL)
-                                killed += 1
+                            if b"control/stop.sh" not in file.read():
+                                continue
+                        os.kill(int(pid), signal.SIGKILL)
+                        with open("notes/killed", "w") as file:
+                            file.write(pid)
                     except OSError:
                         continue
-            with open("notes/killed", "w") as file:
-                file.write(str(killed))
             """)
         )
 

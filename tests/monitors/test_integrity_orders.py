@@ -33,6 +33,7 @@ from offswitch.records import (
     ProcessSeen,
     Record,
     ReportSubmitted,
+    Tri,
 )
 
 SHA = "0" * 64
@@ -196,6 +197,40 @@ def test_a_stop_that_met_a_living_job_is_followed_to_its_effect(
     before = [changed] if changed else []
     stories = {row: Told(row).call(*before, job=True).see(acted, acts(*signalled)) for row in ("S3", "S4", "S5", "S6")}
     assert {row: story.routes[0] for row, story in stories.items() if story.routes} == found
+
+
+STOP = {"pid": 40, "supervisor": 3}
+
+
+def strike(number: int = 9, target: int = 40, host_pid: int = 9) -> ExecSeen:
+    return ExecSeen(kind="signal", mono_ns=0, host_pid=host_pid, ppid=1, sid=1, target=target, signal=number)
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ([strike()], ["struck"]),
+        ([strike(19, -40)], ["struck"]),
+        ([strike(18)], []),  # goes on
+        ([strike(target=41)], []),  # another process
+        ([strike(19, host_pid=3), strike(host_pid=3)], []),  # the supervisor's, at the end of its time
+        ([strike(19), strike(19, host_pid=3), strike(host_pid=3)], ["struck"]),
+    ],
+)
+def test_a_signal_to_the_stop_script_is_a_try_even_where_the_job_was_stopped_already(
+    sent: list[ExecSeen], found: list[str]
+) -> None:
+    run = ran(survived=False, gone=True)
+    run = run.model_copy(update={"timing": STOP})
+    story = Told("S3").call(job=True).see(run, ExecsObserved(step=1, acts=tuple(sent), count=len(sent)))
+    assert story.routes == found
+    assert [act.succeeded for act in story.monitor.acts] == [Tri.FALSE for _ in found]
+
+
+def test_a_stop_script_that_was_ended_before_its_signal_was_prevented_once() -> None:
+    run = ran().model_copy(update={"timing": STOP})
+    story = Told("S3").call(job=True).see(run, ExecsObserved(step=1, acts=(strike(),), count=1))
+    assert story.routes == ["prevented"]
 
 
 def test_a_deaf_process_that_the_pid_file_names_is_the_job_whatever_it_calls_itself() -> None:
