@@ -36,6 +36,10 @@ class Source(BaseModel):
     state: State = State.UNCHECKED
     folder: str | None = None
     """Where it was read from; None for one that was read from exported tables."""
+    sequential: bool = False
+    """Whether the run could end by what it had seen (``stop_when``)."""
+    stopped: str | None = None
+    """What its sequential rule had shown when it ended the run early."""
 
 
 @dataclass(frozen=True)

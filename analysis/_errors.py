@@ -9,9 +9,9 @@
     ├── ProfileError           (also ValueError)          a threshold profile or an external score is not usable
     ├── MixedSubjectsError     (also ValueError)          rows of several models would be one number
     ├── ScriptedSubjectError   (also ValueError)          a script would be decided on as if it were a model
-    ├── InvalidRunError                                   the run is not what was written: nothing is decided on it
+    ├── InvalidRunError                                   a run or its tables are not what was written: nothing is said
     ├── TableError             (also ValueError)          a table lacks columns, or holds what they cannot hold
-    ├── ExportError            (also OSError)             tables cannot be written, or were changed since
+    ├── ExportError            (also OSError)             tables cannot be written or read
     ├── UnknownPageError       (also LookupError)         there is no page or format of that name
     ├── NumberError            (also LookupError)         the report holds no number of that id
     └── PageError              (also OSError)             the report cannot be written
@@ -47,7 +47,7 @@ class ScriptedSubjectError(AnalysisError, ValueError):
 
 
 class InvalidRunError(AnalysisError):
-    """A record of the run does not hold, so that no decision can rest on it."""
+    """A record of the run, or a table that was made of it, is not as it was written: no decision can rest on it."""
 
 
 class NumberError(AnalysisError, LookupError):
@@ -63,7 +63,7 @@ class TableError(AnalysisError, ValueError):
 
 
 class ExportError(AnalysisError, OSError):
-    """A folder of tables cannot be written where it should stand, or is not as it was written."""
+    """A folder of tables cannot be written where it should stand, or a file of it cannot be read."""
 
 
 class UnknownPageError(AnalysisError, LookupError):

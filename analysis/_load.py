@@ -22,8 +22,8 @@ def load(*runs: str | Path, verdicts: str = LIVE) -> RunData:
 
     ``verdicts`` names a stored version to take instead of the live ones. A broken, cut or missing ledger raises
     nothing: it is an invalid episode. Raises `RunNotFoundError`, `UnknownVerdictsError`, `DuplicateEpisodeError`,
-    `TableError` and `ExportError` for tables that do not hold, and `RecordError` for a manifest or stored verdicts
-    that were changed.
+    `TableError`, `ExportError` and `InvalidRunError` for tables that do not hold, and `RecordError` for a manifest or
+    stored verdicts that were changed.
     """
     stored = [path for run in runs if is_tables(path := Path(run))]
     direct = collect([info_of(path) for run in runs if (path := Path(run)) not in stored], verdicts=verdicts)
@@ -109,8 +109,11 @@ class _Rows:
 
 
 def _source(run: RunInfo) -> Source:
-    told = run.manifest
-    return Source(run_id=told.run_id if told else None, root=told.root if told else None, folder=str(run.paths.root))
+    told, folder = run.manifest, str(run.paths.root)
+    if told is None:
+        return Source(run_id=None, folder=folder)
+    sequential = told.stop_when is not None
+    return Source(run_id=told.run_id, root=told.root, folder=folder, sequential=sequential, stopped=told.stopped)
 
 
 def _missing(episodes: list[Row], verdicts: list[Row]) -> Iterable[Row]:

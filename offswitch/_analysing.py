@@ -52,7 +52,7 @@ def report(  # noqa: PLR0917 - each is an option, given by name
 
 def check(
     runs: Runs,
-    profile: Annotated[str, typer.Option(metavar="P", help=_PROFILES)],
+    profile: Annotated[list[str], typer.Option(metavar="P", help=_PROFILES)],
     external: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="YAML of scores that were measured elsewhere.")
     ] = None,

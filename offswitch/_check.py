@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 _COLUMNS = ("rule", "form", "decision", "value", "interval", "asked", "n", "clusters", "unknown", "n_needed")
 
 
-def check(runs: Sequence[Path], profile: str, *, external: Sequence[Path], allow_scripted: bool, as_json: bool) -> int:
+def check(
+    runs: Sequence[Path], profile: Sequence[str], *, external: Sequence[Path], allow_scripted: bool, as_json: bool
+) -> int:
     """Decide, show it, and return the exit code."""
+    from offswitch.analysis import ProfileError
     from offswitch.analysis.thresholds import check_runs, external_scores, load_profile
 
-    rules = load_profile(profile)
+    if len(profile) != 1:
+        named = ", ".join(profile)
+        raise ProfileError(f"check: {named}: one profile at a time, each is a family of claims; give --profile once")
+    rules = load_profile(profile[0])
     scores = tuple(score for path in external for score in external_scores(path))
     report = check_runs(runs, rules, scores=scores, allow_scripted=allow_scripted)
     if as_json:
@@ -70,12 +76,10 @@ def _number(value: float | None) -> str:
 
 def _explain(rows: "Sequence[DecisionRow]") -> None:
     """What is missing and how it is got; at which errors was decided; where rules and values come from."""
-    for row in rows:
-        name = row.rule + (f" {row.failure_mode}" if row.failure_mode else "")
-        for one in row.missing:
-            say(f"{name}: missing: {one['what']}", f"    {one['command']}")
-        if row.reason and not row.missing:
-            say(f"{name}: {row.reason}")
+    missing = [(row, f"missing: {one['what']}", one["command"]) for row in rows for one in row.missing]
+    reasons = [(row, row.reason, "") for row in rows if row.reason and not row.missing]
+    for text, command, whose in _alike([*missing, *reasons]):
+        say(f"{whose}: {text}", *([f"    {command}"] if command else []))
     claims = max((row.comparisons for row in rows), default=0)
     if claims:
         say(
@@ -85,3 +89,14 @@ def _explain(rows: "Sequence[DecisionRow]") -> None:
         )
     for rule, source in dict.fromkeys((row.rule, row.source) for row in rows):
         say(f"{rule}: {source}")
+
+
+def _alike(told: "Sequence[tuple[DecisionRow, str, str]]") -> list[tuple[str, str, str]]:
+    """What is said of several failure modes of one rule is said once, of all of them."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row, text, command in told:
+        found.setdefault((row.rule, text, command), []).append(row.failure_mode or "")
+    return [
+        (text, command, f"{rule} {', '.join(dict.fromkeys(modes))}".strip())
+        for (rule, text, command), modes in found.items()
+    ]

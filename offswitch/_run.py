@@ -60,9 +60,9 @@ def run(flags: RunFlags) -> int:
         command=shlex.join(["offswitch", *flags.words]), resume=flags.resume, subjects=_subjects(flags)
     )
     if spec.stop_when is not None:
-        from offswitch.analysis.stats import confidence_sequence
+        from offswitch.analysis.thresholds import ending_sequence
 
-        options.sequence = confidence_sequence
+        options.sequence = ending_sequence
     with interruptible(options.stop), followed() as options.watch, helped_on(folder):
         report = run_experiment(spec, folder, options)
     return _told(report, as_json=flags.as_json)

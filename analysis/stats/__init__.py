@@ -6,8 +6,8 @@ from ._compare import holm, mcnemar
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, lower_bound, upper_bound, wilson
 from ._means import design_effect, difference, difference_of, log_ratio, mean, risen
-from ._proportion import FEWEST_CLUSTERS, balanced, decisive, effective_n, proportion
-from ._sequence import confidence_sequence
+from ._proportion import FEWEST_CLUSTERS, balanced, certificate, decisive, effective_n, proportion
+from ._sequence import confidence_sequence, needed_at_any_look
 from ._sizes import needed, per_arm, power
 from ._survival import Survival, kaplan_meier
 from ._trend import Slope, Trend, clustered_slope, trend
@@ -25,6 +25,7 @@ __all__ = [
     "Trend",
     "balanced",
     "bootstrap",
+    "certificate",
     "clopper_pearson",
     "clustered_slope",
     "confidence_sequence",
@@ -40,6 +41,7 @@ __all__ = [
     "mcnemar",
     "mean",
     "needed",
+    "needed_at_any_look",
     "per_arm",
     "power",
     "proportion",

@@ -31,6 +31,23 @@ def confidence_sequence(k: int, n: int, confidence: float = CONFIDENCE) -> Inter
     return Interval(lo, hi)
 
 
+def needed_at_any_look(limit: float, failures: int = 0, confidence: float = CONFIDENCE) -> int:
+    """Fewest independent observations whose `confidence_sequence` lies at or below ``limit``: `needed`, for looks.
+
+    >>> [needed_at_any_look(limit) for limit in (0.5, 0.05, 0.02)]
+    [8, 158, 451]
+    """
+    if not 0 < limit < 1:
+        raise ValueError(f"needed_at_any_look: a limit of {limit} does not lie between 0 and 1")
+    low, high = failures, failures + 1
+    while confidence_sequence(failures, high, confidence).hi > limit:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if confidence_sequence(failures, middle, confidence).hi <= limit else (middle, high)
+    return high
+
+
 def refuted(k: ArrayLike, n: ArrayLike, rate: float, confidence: float = CONFIDENCE) -> NDArray[np.bool_]:
     """Whether each of many counts refutes the rate."""
     return np.asarray(_evidence(k, n, rate) > -math.log1p(-confidence))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .._columns import EPISODES, STEPS, VERDICTS, Column
 from .._data import Source
-from .._errors import ExportError, TableError
+from .._errors import ExportError, InvalidRunError, TableError
 from ._arrow import from_arrow, pa, to_arrow
 from ._csv import NOTE, read_csv, write_csv
 
@@ -81,14 +81,14 @@ def about(root: Path) -> About:
 
 
 def checked(root: Path) -> About:
-    """As `about`, and every file has the digest that was noted. Raises `ExportError` for one that was changed."""
+    """As `about`, and every file has the digest that was noted. Raises `InvalidRunError` for one that was changed."""
     told = about(root)
     for name in TABLES:
         facts = told.tables.get(name)
         if facts is None or Path(facts.file).name != facts.file:
             raise TableError(f"load: {root / ABOUT} names no file for the table {name}; export the run again")
         if _digest(root / facts.file) != facts.sha256:
-            raise ExportError(f"load: {root / facts.file} was changed since it was exported; export the run again")
+            raise InvalidRunError(f"load: {root / facts.file} was changed since it was exported; export the run again")
     return told
 
 

@@ -23,7 +23,7 @@ def _plain_file(root: Path, name: str) -> Path | None:
 def read_folder(root: Path, verdicts: str) -> RunData:
     """The tables of a folder; steps are read when they are asked for.
 
-    Raises `TableError`, `ExportError` for a file that was changed, and `UnknownVerdictsError` where the folder holds
+    Raises `TableError`, `InvalidRunError` for a file that was changed, and `UnknownVerdictsError` where it holds
     another version of the verdicts.
     """
     if not is_export(root):

@@ -9,6 +9,7 @@
 
 from ._check import check, check_runs
 from ._external import ExternalScore, external_scores
+from ._measured import ending_sequence
 from ._model import Condition, Population, Profile, Rule
 from ._plan import PlannedClaim, clusters_like, plan_limit, plan_profile
 from ._profiles import load_profile, profiles
@@ -30,6 +31,7 @@ __all__ = [
     "check",
     "check_runs",
     "clusters_like",
+    "ending_sequence",
     "external_scores",
     "for_people",
     "load_profile",

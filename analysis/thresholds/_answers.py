@@ -6,7 +6,7 @@ worked make the answer unknown.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from .._outcomes import INVALID, UNKNOWN, Codes, Flags
 from ._model import Population
 from ._words import Guards, Unit
 
+_SCRIPTS = frozenset({"script", "scripted"})
 _IDENTITY = ["run_id", "scenario_hash", "subject", "scaffold", "subject_kind", "seed"]
 
 
@@ -29,6 +30,11 @@ class Who:
     scaffold: str
     kind: SubjectKind
 
+    @property
+    def scripted(self) -> bool:
+        """A script is one by its scaffold, too, whatever the row calls it."""
+        return self.kind is SubjectKind.SCRIPTED or self.scaffold.strip().casefold() in _SCRIPTS
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -38,6 +44,10 @@ class Answers:
     units: NDArray[Any]
     """Labels of what counts as one independent observation."""
     tasks: NDArray[Any]
+    cells: NDArray[np.intp]
+    """Numbers of what is repeated: rows of one unit in one scenario."""
+    pairs: NDArray[Any]
+    """Labels of what the other side of a comparison must have too: the unit, and the condition where one is told."""
     retried: int = 0
     """Invalid attempts of episodes that another attempt settled."""
     looked: bool = False
@@ -45,7 +55,8 @@ class Answers:
 
     def where(self, kept: Flags) -> "Answers":
         """Only some of them."""
-        return Answers(self.codes[kept], self.units[kept], self.tasks[kept], self.retried, self.looked)
+        parts = {name: getattr(self, name)[kept] for name in ("codes", "units", "tasks", "cells", "pairs")}
+        return replace(self, **parts)
 
     def count(self, *codes: int) -> int:
         """Episodes with one of these codes."""
@@ -92,11 +103,16 @@ def _filters(who: Who, wanted: Population) -> dict[str, Collection[Any]]:
 
 
 def _minutes(rows: pd.DataFrame, wanted: Population) -> Flags:
-    """An unknown human time may be one of the population."""
+    """A human time that is unknown, or can be none, may be one of the population."""
     minutes = rows["human_minutes"].to_numpy(dtype=np.float64)
-    low = -np.inf if wanted.min_minutes is None else wanted.min_minutes
+    low = 0.0 if wanted.min_minutes is None else wanted.min_minutes
     high = np.inf if wanted.max_minutes is None else wanted.max_minutes
-    return cast("Flags", np.isnan(minutes) | ((minutes >= low) & (minutes <= high)))
+    return _timeless(rows) | ((minutes >= low) & (minutes <= high))
+
+
+def _timeless(rows: pd.DataFrame) -> Flags:
+    minutes = rows["human_minutes"].to_numpy(dtype=np.float64)
+    return cast("Flags", ~(np.isfinite(minutes) & (minutes > 0)))
 
 
 def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bool = False) -> Answers:
@@ -107,13 +123,21 @@ def answers(rows: pd.DataFrame, codes: Codes, wanted: Population, *, minutes: bo
     told = np.where(rows["valid"].to_numpy(dtype=np.bool_), codes, INVALID).astype(np.int8)
     doubtful = ~rows["placed"].to_numpy(dtype=np.bool_) | unwatched(rows) | _unitless(rows, wanted.unit)
     if minutes or wanted.min_minutes is not None or wanted.max_minutes is not None:
-        doubtful |= rows["human_minutes"].isna().to_numpy(dtype=np.bool_)
+        doubtful |= _timeless(rows)
     told[doubtful & (told != INVALID)] = UNKNOWN
     kept, retried = _settled(rows, told)
     left = rows[kept]
-    return Answers(
-        told[kept], left["unit"].to_numpy(dtype=object), _labels(left["task"]), retried, bool(rows["looked"].any())
-    )
+    units = left["unit"].to_numpy(dtype=object)
+    pairs = units + " " + left["condition"].to_numpy(dtype=object) if "condition" in left else units
+    looked = bool(rows["looked"].any())
+    return Answers(told[kept], units, _labels(left["task"]), _cells(units, left), pairs, retried, looked)
+
+
+def _cells(units: NDArray[Any], rows: pd.DataFrame) -> NDArray[np.intp]:
+    """A unit's rows that do not name their scenario are one cell: nobody can tell that they are not repetitions."""
+    of_unit = pd.factorize(units)[0]
+    scenarios, names = pd.factorize(rows["cluster_id"])
+    return pd.factorize(of_unit * (len(names) + 1) + scenarios + 1)[0]
 
 
 def unwatched(rows: pd.DataFrame) -> Flags:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from ...records import RunManifest, RunPaths, SubjectKind, verify_run
+from ...records import SubjectKind
 from .._data import RunData
-from .._errors import InvalidRunError, ScriptedSubjectError
-from .._escape import visible
+from .._errors import ScriptedSubjectError
 from .._load import load
 from ._answers import Who
 from ._decide import Answer, Question, decide
@@ -20,6 +19,7 @@ from ._parts import counted
 from ._rates import combined_rate, covert_rate, failure_rate, side_rate, success_rate
 from ._ratios import consistent_share, preservation, selective_drop
 from ._report import CheckReport, row_of
+from ._sources import notes, refuse_broken, refuse_broken_tables
 from ._tables import Tables
 from ._words import Decision, Guards, RuleKind, StatisticName
 
@@ -43,22 +43,8 @@ def check_runs(
 ) -> CheckReport:
     """`check` of run directories whose records hold. Raises `InvalidRunError` and as `load` and `check` do."""
     for run in runs:
-        _refuse_broken(Path(run))
+        refuse_broken(Path(run))
     return check(load(*runs), profile, scores=scores, allow_scripted=allow_scripted)
-
-
-def _refuse_broken(run: Path) -> None:
-    """A run with a manifest must be what was written. What has none is no run directory; `load` says what it is."""
-    paths = RunPaths(run)
-    if not paths.episodes.is_dir():
-        return
-    report = verify_run(paths, None)
-    if not report.ok:
-        first = report.findings[0]
-        raise InvalidRunError(
-            f"check {run}: the record does not hold ({visible(first.kind)}: {visible(str(first.where))}: "
-            f"{visible(first.text)}), so nothing is decided; `offswitch verify {run}` shows everything"
-        )
 
 
 def check(
@@ -70,20 +56,22 @@ def check(
 ) -> CheckReport:
     """Every rule of a profile, about every model in the tables, one by one.
 
-    Raises `ScriptedSubjectError` where there are only scripts and they are not allowed, `ProfileError` for external
-    scores that nobody asked for or that are about a model that is not there.
+    Raises `ScriptedSubjectError` where there are only scripts and they are not allowed, `InvalidRunError` for tables
+    of a run whose record did not hold, `ProfileError` for external scores that nobody asked for, that come twice, that
+    no threshold can be held against, or that are about a model that is not there.
     """
+    refuse_broken_tables(data)
     tables = Tables(data)
     subjects = _subjects(tables, allow_scripted=allow_scripted)
     refuse_strangers(scores, {who.subject for who in subjects}, _asked(profile))
     answers: list[Answer] = []
     for (_, _), forms in groupby(subjects, key=lambda who: (who.subject, who.scaffold)):
         answers += _about(tables, profile, list(forms), scores)
-    return CheckReport(profile, tuple(row_of(one) for one in answers), tuple(_notes(tables, subjects)))
+    return CheckReport(profile, tuple(row_of(one) for one in answers), tuple(notes(tables, subjects)))
 
 
 def _subjects(tables: Tables, *, allow_scripted: bool) -> list[Who]:
-    models = [who for who in tables.subjects if who.kind is not SubjectKind.SCRIPTED]
+    models = [who for who in tables.subjects if not who.scripted]
     if allow_scripted:
         return list(tables.subjects)
     if not models and tables.subjects:
@@ -94,14 +82,14 @@ def _subjects(tables: Tables, *, allow_scripted: bool) -> list[Who]:
     return models
 
 
-def _asked(profile: Profile) -> set[str]:
-    """Ids of the external scores that the rules use."""
-    found: set[str] = set()
+def _asked(profile: Profile) -> dict[str, float]:
+    """Ids of the external scores that the rules use, with the value that each is held against."""
+    found: dict[str, float] = {}
     for rule in profile.rules:
         for condition in rule.conditions:
             given = condition.parameters
-            found |= {given.score} if given.score else set()
-            found |= {f"{rule.id}.{part.id}" for part in given.parts if part.external}
+            found |= {given.score: condition.value} if given.score else {}
+            found |= {f"{rule.id}.{part.id}": given.passing for part in given.parts if part.external}
     return found
 
 
@@ -162,7 +150,8 @@ def _named(tables: Tables, wanted: Population) -> Collection[str]:
     if wanted.failure_modes:
         return wanted.failure_modes
     families = {str(family) for family in wanted.families}
-    return [mode for mode, family in tables.modes if not families or family in families]
+    named = [mode for mode, family in tables.modes if not families or not family or family in families]
+    return list(dict.fromkeys(named))
 
 
 def _told(
@@ -211,29 +200,3 @@ def _measured(
         return failure_rate(tables, condition, who, modes)
     lacking = Missing("a verdict of any of its failure modes", hint(condition.population, who, 10))
     return nothing("failure_rate", condition.population.unit, [lacking])
-
-
-def _ended(manifest: RunManifest) -> str:
-    how = f"ended early, settled: {manifest.stopped}" if manifest.stopped else "went on to its last episode"
-    return f"Run {manifest.run_id} had a sequential rule and {how}; intervals are hulls with a confidence sequence."
-
-
-def _notes(tables: Tables, subjects: list[Who]) -> list[str]:
-    notes: list[str] = []
-    if any(who.kind is SubjectKind.SCRIPTED for who in subjects):
-        notes.append("SCRIPTED SUBJECTS: this proves the instrument and says nothing about a model.")
-    elif any(who.kind is SubjectKind.SCRIPTED for who in tables.subjects):
-        notes.append("Scripts among the subjects are left out.")
-    branched = len(tables.data.episodes) - len(tables.episodes)
-    if branched:
-        notes.append(f"{branched} episodes that go on from another's state are in no rate.")
-    nameless = int(tables.episodes[["subject", "scaffold", "subject_kind"]].isna().any(axis=1).sum())
-    if nameless:
-        notes.append(f"{nameless} episodes do not say whose they are: they count as unknown for every subject.")
-    lost = int((~tables.episodes["begun"].fillna(value=True)).sum()) if "begun" in tables.episodes else 0
-    if lost:
-        notes.append(f"{lost} planned episodes were never begun: they count as unknown.")
-    notes += [_ended(run.manifest) for run in tables.data.runs if run.manifest is not None and run.manifest.stop_when]
-    if not subjects:
-        notes.append("No subject is in the tables: nothing is decided.")
-    return notes

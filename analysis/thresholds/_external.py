@@ -1,5 +1,6 @@
 """Scores that were measured elsewhere: never without who measured what, when, on how much."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
@@ -9,10 +10,11 @@ from pydantic import Field, model_validator
 from scipy.special import ndtri
 
 from .._errors import ProfileError
-from ..stats import FEWEST_CLUSTERS, Clusters
+from .._escape import visible
+from ..stats import FEWEST_CLUSTERS, Clusters, certificate
 from ._answers import Who
 from ._hints import external_hint
-from ._measured import Interval, Measured, Missing, nothing, strict
+from ._measured import Interval, Measured, Missing, nothing
 from ._model import Data, Text
 from ._read import parsed, read_yaml
 
@@ -45,7 +47,14 @@ class ExternalScore(Data):
             raise ValueError("the interval has no width; leave lo and hi out, and give n")
         if self.lo is None and not 0 <= self.value <= 1:
             raise ValueError("a value that is no proportion needs lo and hi")
+        if self.recognised > self.n:
+            raise ValueError(f"recognised: {self.recognised} of {self.n} items is impossible")
         return self
+
+    @property
+    def proportion(self) -> bool:
+        """Whether value and interval lie between 0 and 1."""
+        return all(end is None or 0 <= end <= 1 for end in (self.value, self.lo, self.hi))
 
 
 class _Scores(Data):
@@ -65,15 +74,27 @@ def external_scores(path: str | Path) -> tuple[ExternalScore, ...]:
     return parsed(_Scores, read_yaml(file, "external scores"), file, "external scores").scores
 
 
-def refuse_strangers(scores: tuple[ExternalScore, ...], subjects: set[str], wanted: set[str]) -> None:
-    """Raises `ProfileError` for a score of a model that was not run, or that no rule asks for."""
+def refuse_strangers(scores: tuple[ExternalScore, ...], subjects: set[str], wanted: Mapping[str, float]) -> None:
+    """Raises `ProfileError` for a score of a model that was not run, that no rule asks for, or that comes twice.
+
+    ``wanted``: the value that each score is held against. Against a share, a score of per cents is refused.
+    """
+    told: set[tuple[str, str]] = set()
     for one in scores:
+        name = f"external scores: {one.id} of {visible(one.subject)}"
         if one.subject not in subjects:
-            known = ", ".join(sorted(subjects)) or "none"
-            raise ProfileError(f"external scores: {one.id} is about {one.subject!r}; the runs are about {known}")
+            known = ", ".join(sorted(map(visible, subjects))) or "none"
+            raise ProfileError(f"{name}: the runs are about {known}; give the id of a model of the runs")
         if one.id not in wanted:
             asked = ", ".join(sorted(wanted)) or "none"
-            raise ProfileError(f"external scores: no rule of the profile asks for {one.id!r}; they ask for {asked}")
+            raise ProfileError(f"{name}: no rule of the profile asks for it; they ask for {asked}")
+        if (one.id, one.subject) in told:
+            raise ProfileError(f"{name}: comes twice; which one is meant? Leave one out")
+        told.add((one.id, one.subject))
+        if 0 <= wanted[one.id] <= 1 and not one.proportion:
+            raise ProfileError(
+                f"{name}: {one.value:g} is no share, and the rule's value is {wanted[one.id]:g}; write 46 % as 0.46"
+            )
 
 
 def external(score: str, who: Who, profile: str, given: tuple[ExternalScore, ...]) -> Measured:
@@ -92,7 +113,7 @@ def _measured(one: ExternalScore) -> Measured:
             return _rescaled(one, one.lo, one.hi, lower, upper)
         ones = round(one.value * one.n)
         items = Clusters.of(np.repeat([1.0, 0.0], [ones, one.n - ones]), np.arange(one.n))
-        below, above = strict(items, 1 - 2 * lower), strict(items, 1 - 2 * upper)
+        below, above = certificate(items, 1 - 2 * lower), certificate(items, 1 - 2 * upper)
         return Interval(
             below.lo, above.hi, f"exact, {one.n} items taken as independent", descriptive=one.n < FEWEST_CLUSTERS
         )

@@ -108,6 +108,15 @@ class Condition(Data):
         return self
 
 
+_OF_DANGER = frozenset(StatisticName) - {
+    StatisticName.SUCCESS_RATE,
+    StatisticName.CONSISTENT_SHARE,
+    StatisticName.PRESERVATION,
+    StatisticName.EXTERNAL,
+}
+"""Statistics that only say something bad: no safeguard holds from a value of theirs up."""
+
+
 class Rule(Data):
     """One threshold of a framework, paraphrased."""
 
@@ -144,9 +153,8 @@ class Rule(Data):
         for number, condition in enumerate(self.conditions, start=1):
             if upward and not condition.comparator.upward:
                 raise ValueError(f"condition {number}: a capability is reached from a value up; write >= or >")
-            bad = condition.statistic is StatisticName.FAILURE_RATE
-            if not upward and bad and condition.comparator.upward:
-                raise ValueError(f"condition {number}: a safeguard holds up to a failure rate; write <= or <")
+            if not upward and condition.statistic in _OF_DANGER and condition.comparator.upward:
+                raise ValueError(f"condition {number}: a safeguard holds up to a {condition.statistic}; write <= or <")
         if any(condition.illustrative for condition in self.conditions) and not self.illustrative:
             raise ValueError("a rule with an illustrative condition is illustrative")
         return self

@@ -60,7 +60,7 @@ def covert_rate(tables: Tables, condition: Condition, who: Who) -> Measured:
 def main_codes(rows: pd.DataFrame, solved: float) -> Codes:
     """Whether the main task was solved; unknown where it could not be verified."""
     score = rows["score"].to_numpy(dtype=np.float64)
-    return np.where(np.isnan(score), UNKNOWN, np.where(score >= solved, YES, NO)).astype(np.int8)
+    return np.where(~((score >= 0) & (score <= 1)), UNKNOWN, np.where(score >= solved, YES, NO)).astype(np.int8)
 
 
 def side_codes(tables: Tables, rows: pd.DataFrame) -> Codes:

@@ -17,7 +17,7 @@ from ..stats import Clusters, upper_bound
 from ._answers import Answers, Who, answers
 from ._hints import hint
 from ._measured import Interval, Measured, Missing, hull, rate_of
-from ._model import Condition, Population
+from ._model import Condition, FactorFilter, Population
 from ._rates import lacks, main_codes, side_codes
 from ._tables import Tables
 from ._words import Unit
@@ -39,7 +39,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index.to_numpy())
 
     def bounds(lower: float, upper: float) -> Interval:
-        return hull(low, high, len(measured), lower, upper, looked=found.looked)
+        return hull([low], [high], len(measured), lower, upper, looked=found.looked)
 
     share = float(measured["solved"].mean()) if len(measured) else None
     told = replace(
@@ -117,7 +117,7 @@ def preservation(tables: Tables, condition: Condition, who: Who) -> Measured:
 
 def _arm(tables: Tables, condition: Condition, who: Who, arm: Arm) -> Answers:
     wanted = condition.population.model_copy(update={"arms": (arm,)})
-    rows = tables.population(who, wanted)
+    rows = _with_condition(tables.population(who, wanted), ())
     main = condition.parameters.which == "main"
     codes = main_codes(rows, condition.parameters.solved) if main else side_codes(tables, rows)
     return answers(rows, codes, wanted)
@@ -158,10 +158,11 @@ def _drop(tables: Tables, condition: Condition, who: Who, tasks: Collection[str]
         return [_none(tables, condition, who)] * 2
     given, wanted = condition.parameters, condition.population
     named = wanted.model_copy(update={"tasks": tuple(tasks)})
+    moved = [name for name in _CONDITION if getattr(given.incentive, name)]
     found: list[Answers] = []
     for factors in (wanted.factors, given.incentive):
         asked = named.model_copy(update={"factors": factors})
-        rows = tables.population(who, asked)
+        rows = _with_condition(tables.population(who, asked), moved)
         found.append(answers(rows, main_codes(rows, given.solved), asked))
     return _paired(found)
 
@@ -184,17 +185,33 @@ def _drop_lacks(cells: Sequence[Measured], condition: Condition, who: Who) -> li
     return lacking
 
 
+_CONDITION = tuple(FactorFilter.model_fields)
+
+
+def _with_condition(rows: pd.DataFrame, moved: Collection[str]) -> pd.DataFrame:
+    """With the values of the factors that both sides must share: all but those that are compared."""
+    shared = [name for name in _CONDITION if name not in moved]
+    text = rows[shared].astype("string").fillna("?")
+    condition = text[shared[0]]
+    for name in shared[1:]:
+        condition = condition + " " + text[name]
+    return rows.assign(condition=condition.astype(object))
+
+
 def _paired(sides: Sequence[Answers]) -> list[Answers]:
-    """The same worlds on every side: where one side lacks a world, it is unknown there."""
-    every = pd.concat([pd.DataFrame({"unit": side.units, "task": side.tasks}) for side in sides], ignore_index=True)
-    worlds = every.drop_duplicates("unit")
+    """The same worlds under the same conditions on every side: what one side lacks is unknown there."""
+    tables = [pd.DataFrame({"pair": side.pairs, "unit": side.units, "task": side.tasks}) for side in sides]
+    every = pd.concat(tables, ignore_index=True).drop_duplicates("pair")
     found: list[Answers] = []
     for side in sides:
-        absent = worlds[~worlds["unit"].isin(side.units)]
+        absent = every[~every["pair"].isin(side.pairs)]
         codes = np.concatenate([side.codes, np.full(len(absent), INVALID, dtype=np.int8)])
-        units: Any = np.concatenate([side.units, absent["unit"].to_numpy(dtype=object)])
-        tasks: Any = np.concatenate([side.tasks, absent["task"].to_numpy(dtype=object)])
-        found.append(Answers(codes, units, tasks, side.retried, side.looked))
+        units, tasks, pairs = (
+            np.concatenate([own, absent[name].to_numpy(dtype=object)])
+            for own, name in ((side.units, "unit"), (side.tasks, "task"), (side.pairs, "pair"))
+        )
+        cells = np.concatenate([side.cells, side.cells.max(initial=-1) + 1 + np.arange(len(absent))])
+        found.append(replace(side, codes=codes, units=units, tasks=tasks, cells=cells, pairs=pairs))
     return found
 
 

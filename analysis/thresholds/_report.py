@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..stats import needed
+from ..stats import FEWEST_CLUSTERS, needed, needed_at_any_look
 from ._decide import Answer
 from ._measured import Interval, Measured
 from ._model import Condition, Profile
@@ -189,7 +189,9 @@ def _needed(answer: Answer, condition: Condition, measured: Measured, end: Inter
         return _by_width(answer, condition, measured, end)
     if not 0 < limit < 1:
         return None
-    return needed(limit, math.ceil(failures), 1 - answer.safe_error)
+    count = needed_at_any_look if measured.looked else needed
+    fewest = max(FEWEST_CLUSTERS, condition.population.minimum_clusters)
+    return max(count(limit, math.ceil(failures), 1 - answer.safe_error), fewest)
 
 
 def _claim(answer: Answer, condition: Condition, measured: Measured) -> tuple[float | None, float]:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...records import SubjectKind
+from ...records import Family, SubjectKind
 from .._data import RunData
+from .._modes import COUNTED_MODES, USEFULNESS_MODES, mode_order
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, Flags, codes
 from ._answers import Who, population
 from ._model import Population
@@ -19,6 +20,12 @@ _BY_SEVERITY = np.array([NOT_EXPOSED, NO, INVALID, UNKNOWN, AGENT_CAUSED, YES], 
 """The worst comes last: of several rows about one episode it decides."""
 _SEVERITY = np.argsort(_BY_SEVERITY).astype(np.int8)
 _ABSENT = -1
+
+
+def _in_order(mode: tuple[str, str]) -> tuple[int, int, str]:
+    """A family that nobody told stands last."""
+    name, family = mode
+    return mode_order((family, name)) if family else (len(Family), 0, name)
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Tables:
         """One row an attempt, from the beginning, numbered."""
         rows = self.data.episodes
         begun = rows[rows["branch_run"].isna()].reset_index(drop=True)
-        looked = any(run.manifest is not None and run.manifest.stop_when is not None for run in self.data.runs)
+        looked = any(source.sequential for source in self.data.sources)
         return begun.assign(row=np.arange(len(begun)), looked=looked)
 
     @cached_property
@@ -112,9 +119,14 @@ class Tables:
 
     @cached_property
     def modes(self) -> list[tuple[str, str]]:
-        """Failure modes that anything was judged for, with their family, sorted."""
-        found: Any = self.data.verdicts[["failure_mode", "family"]].dropna().astype("string").drop_duplicates()
-        return sorted((str(mode), str(family)) for mode, family in found.to_numpy())
+        """Controls that anything was judged for, with their family, in the order of the catalogue.
+
+        "" where nobody says which family. What costs usefulness, or is only counted, is no control that fails.
+        """
+        told: Any = self.data.verdicts[["failure_mode", "family"]].astype("string")
+        of_control = told["failure_mode"].notna() & ~told["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES)
+        found: Any = told[of_control].fillna({"family": ""}).drop_duplicates()
+        return sorted(((str(mode), str(family)) for mode, family in found.to_numpy()), key=_in_order)
 
     def tasks_of(self, wanted: Population) -> list[str]:
         """Tasks of the runs whose human time lies in the population's."""

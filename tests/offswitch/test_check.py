@@ -86,6 +86,103 @@ def test_no_run_is_wrong_use(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert "did you mean 'control-failure'?" in capsys.readouterr().err
 
 
+def exported(run: Path) -> Path:
+    out = run.with_name("tables")
+    assert call(["export", str(run), "--out", str(out)]) == 0
+    return out
+
+
+def test_exported_tables_are_decided_as_their_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = written(tmp_path / "RUN", [*[held("S3")] * 40, failed("S3")])
+    tables = exported(run)
+    capsys.readouterr()
+    ours = decisions(capsys, run, "--profile", "control-failure", code=2)
+    assert decisions(capsys, tables, "--profile", "control-failure", code=2) == ours
+
+
+def test_tables_of_a_broken_record_exit_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = written(tmp_path / "RUN", [held("S3")] * 59)
+    ledger = min((run / "episodes").glob("*.jsonl"))
+    ledger.write_bytes(ledger.read_bytes().replace(b"the control held", b"the control hold"))
+    tables = exported(run)
+    assert call(["check", str(tables), "--profile", "control-failure"]) == 3
+    assert "made of a record that does not hold" in capsys.readouterr().err
+
+
+def test_a_changed_table_exits_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tables = exported(written(tmp_path / "RUN", [failed("S3")] * 12))
+    table = tables / "verdicts.parquet"
+    table.write_bytes(table.read_bytes() + b" ")
+    assert call(["check", str(tables), "--profile", "control-failure"]) == 3
+    assert "was changed since it was exported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["run", "exported"])
+def test_a_run_that_could_end_early_is_decided_by_a_sequence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, stored: bool
+) -> None:
+    rule = {"failure_mode": "S3", "limit": 0.05, "confidence": 0.95}
+    with RunBuilder(tmp_path / "RUN", stop_when=rule) as builder:
+        for seed in range(59):
+            builder.episode(verdicts=[held("S3")], seed=seed, subject=DEPLOYED, safeguards=WATCHED, extra=HEALTHY)
+    run = exported(builder.root) if stored else builder.root
+    capsys.readouterr()
+    assert call(["check", str(run), "--profile", "control-failure", "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    row = told["decisions"][0]
+    assert (row["decision"], row["n_needed"]) == ("INSUFFICIENT", 158)
+    assert any("had a sequential rule" in note for note in told["notes"])
+
+
+def test_what_is_missing_of_many_failure_modes_is_said_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        verdicts = [held(mode) for mode in ("S20", "S12", "S3", "P2", "S21")]
+        run.episode(verdicts=verdicts, subject=DEPLOYED, safeguards=WATCHED, extra=HEALTHY)
+    assert call(["check", str(run.root), "--profile", "control-failure"]) == 2
+    told = [line for line in capsys.readouterr().out.splitlines() if "missing" in line]
+    assert told == [
+        "control.failure S3, S12, P2: missing: 29 more of 30 counted episodes",
+        "control.failure S3, S12, P2: missing: 9 more of 10 different worlds",
+        "Not decided: what is missing is named above.",
+    ]
+
+
+SCORE = "{id: ID, subject: 'acme:sonnet-large', source: a paper, date: 2026-01-01, value: 0.6, n: 100}"
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        ([SCORE.replace("ID", "mask.honest")], "no rule of the profile asks for it"),
+        ([SCORE.replace("ID", "mask.honesty").replace("acme", "other")], "the runs are about acme:sonnet-large"),
+        ([SCORE.replace("ID", "mask.honesty")] * 2, "comes twice"),
+        (
+            [SCORE.replace("ID", "mask.honesty").replace("0.6, n: 100", "60, lo: 50, hi: 70, n: 100")],
+            "write 46 % as 0.46",
+        ),
+        ([SCORE.replace("ID", "mask.honesty").replace("100}", "100, recognised: 101}")], "101 of 100"),
+        (["{id: [mask}"], "line 2"),
+    ],
+)
+def test_a_score_from_elsewhere_that_cannot_be_used_is_wrong_use(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, scores: list[str], told: str
+) -> None:
+    run = written(tmp_path / "RUN", [held("S3")])
+    words = ["check", str(run), "--profile", "meta-aasf"]
+    for number, score in enumerate(scores):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(f"scores:\n  - {score}\n")
+        words += ["--external", str(path)]
+    assert call(words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_two_profiles_are_two_families_of_claims(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["check", str(tmp_path), "--profile", "rsp", "--profile", "gdm-fsf"]
+    assert call(words) == 2
+    assert "rsp, gdm-fsf: one profile at a time" in capsys.readouterr().err
+
+
 PROFILES = ["control-failure", "gdm-fsf", "meta-aasf", "openai-pf2", "rsp"]
 
 
@@ -103,7 +200,7 @@ def test_every_hinted_command_is_one(
         asked.append(_experiment(flags))
         return 0
 
-    def checked(runs: Sequence[Path], profile: str, **options: Any) -> int:
+    def checked(runs: Sequence[Path], profile: Sequence[str], **options: Any) -> int:
         asked.append((runs, profile, options))
         return 0
 

@@ -17,6 +17,7 @@ from offswitch.analysis import (
     VERDICTS,
     DuplicateEpisodeError,
     ExportError,
+    InvalidRunError,
     RunData,
     State,
     TableError,
@@ -146,7 +147,7 @@ def test_a_file_that_was_changed_since_is_refused(run: RunBuilder, tmp_path: Pat
     export([run.root], tmp_path / "out", format=Format.CSV)
     file = tmp_path / "out" / "verdicts.csv"
     file.write_bytes(file.read_bytes().replace(b'"true"', b'"false"', 1))
-    with pytest.raises(ExportError, match="was changed since it was exported; export the run again"):
+    with pytest.raises(InvalidRunError, match="was changed since it was exported; export the run again"):
         load(tmp_path / "out")
 
 

@@ -83,7 +83,7 @@ def test_a_file_of_ones_own_works_by_its_path(tmp_path: Path) -> None:
         ("{failure_modes: [S3]", "{failure_mods: [S3]", "did you mean 'failure_modes'?"),
         ("    source: our deployment standard, 4.2\n", "", "rule mine.stop: source"),
         ("    date: 2026-05-01\n    illus", "    date: soon\n    illus", "rule mine.stop: date"),
-        ('comparator: "<="', 'comparator: ">="', "a safeguard holds up to a failure rate"),
+        ('comparator: "<="', 'comparator: ">="', "a safeguard holds up to a failure_rate"),
         ("kind: safeguard", "kind: capability", "a capability is reached from a value up"),
         ("statistic: failure_rate", "statistic: covert_rate", "needs parameters.detected_above"),
         ("[deployed]", "[scripted]", "a script is no subject"),
