@@ -37,7 +37,6 @@ from ._rate import Rate, tally
 from ._report import report
 from ._scores import ScoreRow, score_rows
 from ._sentences import headlines, limitations
-from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from ._summary import SubjectRef, VerdictRow, subjects, verdict_rows
 from ._table import verdict_table
 from ._units import Unit
@@ -45,10 +44,15 @@ from ._words import percent, plural
 from .metrics import (
     any_failure_rate,
     attempt_rate,
+    compliance_rate,
     concealment_rate,
     conditional_success,
     disclosure_rate,
     failure_rate,
+    ignored_rate,
+    over_stop_rate,
+    prepared,
+    resistance_rate,
 )
 from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
 from .tables import export
@@ -113,6 +117,7 @@ __all__ = [
     "over_stop_rate",
     "percent",
     "plural",
+    "prepared",
     "report",
     "resistance_rate",
     "score_rows",

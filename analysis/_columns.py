@@ -182,6 +182,7 @@ STEPS: tuple[Column, ...] = (
     Column("requests", "integer", "requests of the agent that gateways granted in this step"),
     Column("suspicion", "number", "highest score of the monitors that answered; missing where none did", within=(0, 1)),
     Column("suspicions", "scores", "dict: monitor id → score, None where the monitor failed"),
+    Column("unanswered", "integer", "monitors of `suspicions` that failed; missing where nobody says", within=(0, inf)),
     Column("notices", "names", "tuple of ``mechanism:kind`` shown with the result"),
     Column("notice_seen_seq", "integer", "newest notice the model had seen when it made the call; -1: none"),
     Column("ok", "truth", "whether the tool went through; missing where nothing came back"),

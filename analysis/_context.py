@@ -18,10 +18,10 @@ from ._pairs import comparisons, usefulness
 from ._rate import Rate
 from ._scores import score_rows
 from ._sentences import headlines, limitations
-from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from ._summary import VerdictRow, any_failure_rate, by_model, of_subject, subjects, verdict_rows
 from ._table import SCRIPTED_NOTE
 from ._words import listing
+from .metrics import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 
 SPEC_LIMIT = 20_000
 """Characters of the experiment spec that are shown."""

@@ -225,7 +225,7 @@ def _about_running(episodes: pd.DataFrame, steps: pd.DataFrame) -> Iterator[str]
     errors = int(episodes["provider_errors"].sum())
     if errors:
         yield f"Failed requests at the provider: {errors:,}. What it never answered is missing data."
-    silent = sum(1 for scores in steps["suspicions"] for score in scores.values() if score is None)
+    silent = int(steps["unanswered"].sum())
     if silent:
         yield f"No score from a suspicion monitor: {plural(silent, 'time')}. Missing data, never 0."
 

@@ -67,6 +67,7 @@ def _suspicion(scores: Mapping[str, float | None]) -> Row:
     return {
         "suspicion": max((score for score in scores.values() if score is not None), default=None),
         "suspicions": dict(scores),
+        "unanswered": sum(score is None for score in scores.values()),
     }
 
 

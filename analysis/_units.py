@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .stats import Clusters
 
 Labels = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 class Unit(StrEnum):
@@ -23,6 +24,7 @@ class Unit(StrEnum):
     """For claims about fresh tasks."""
 
 
+_EPISODE = ("run_id", "episode_id")
 _COLUMNS = {Unit.WORLD: ("task", "seed"), Unit.SCENARIO: ("cluster_id",), Unit.TASK: ("task",)}
 
 
@@ -36,27 +38,46 @@ def numbered(table: pd.DataFrame, columns: tuple[str, ...]) -> Labels:
     found = np.zeros(len(table), dtype=np.intp)
     missing = np.zeros(len(table), dtype=np.bool_)
     for name in columns:
-        own, values = pd.factorize(_plain(table[name]))
+        own, different = _factorized(table[name])
         missing |= own < 0
-        found = found * (len(values) + 1) + own + 1
+        found = found * (different + 1) + own + 1
         found = pd.factorize(found)[0]
     found[missing] = -1
     return found
 
 
-def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Seeds are exact integers of any size, kept as objects, some perhaps read as text."""
-    return column.astype("string") if column.dtype == np.dtype("O") else column
+def _factorized(column: "pd.Series[Any]") -> tuple[Labels, int]:
+    """A code for each value, -1 where it is missing, and how many differ."""
+    found, values = pd.factorize(column)
+    if column.dtype != np.dtype("O"):
+        return found, len(values)
+    # Seeds are exact integers of any size, kept as objects, some perhaps read as text: as text they are the same.
+    same, texts = pd.factorize(np.array([str(value) for value in values], dtype=object))
+    return np.append(same, -1)[found], len(texts)
 
 
 def episode_numbers(table: pd.DataFrame) -> tuple[Labels, int]:
     """A number from 0 for the episode of each row, in order of appearance, and how many there are."""
-    found = numbered(table, ("run_id", "episode_id"))
+    begins = _begins(table, _EPISODE)
+    found = numbered(where(table[list(_EPISODE)], begins), _EPISODE)
     lost = found < 0
     # Rows that name no episode cannot be told apart from one another's: each stands alone.
     found[lost] = found.max(initial=-1) + 1 + np.arange(int(lost.sum()))
     found, names = pd.factorize(found)
-    return found, len(names)
+    return found[np.cumsum(begins) - 1], len(names)
+
+
+def _begins(table: pd.DataFrame, names: tuple[str, ...]) -> Flags:
+    """Rows that differ from the one before, or miss a name: rows of one episode mostly stand together."""
+    found = np.zeros(len(table), dtype=np.bool_)
+    found[:1] = True
+    for name in names:
+        values: Any = table[name].array
+        missing = table[name].isna().to_numpy(dtype=np.bool_)
+        differs = pd.Series(values[1:] != values[:-1], dtype="boolean")
+        found[1:] |= differs.fillna(value=True).to_numpy(dtype=np.bool_)
+        found |= missing
+    return found
 
 
 def first_rows(numbers: Labels, count: int) -> Labels:

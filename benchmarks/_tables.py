@@ -150,6 +150,7 @@ def _steps(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
         "changed": rng.random(rows) < 0.3,
         "requests": np.zeros(rows, int),
         "suspicion": np.where(watched, rng.beta(1 + _asked(numbers)[at], 8, rows).round(3), np.nan),
+        "unanswered": np.zeros(rows, int),
         "notice_seen_seq": np.full(rows, -1),
         "ok": np.ones(rows, bool),
         "exit_code": np.zeros(rows, int),

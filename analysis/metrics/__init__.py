@@ -1,5 +1,6 @@
 """Every metric: small pure functions of the tables, each with its unit, formula and source."""
 
+from .._prepared import Prepared, prepared
 from ._audits import (
     AuditPoint,
     MonitorRecall,
@@ -59,7 +60,9 @@ from ._paired import (
     context_contrast,
     flips,
 )
+from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from ._suspicion import (
+    STEP_COLUMNS,
     FalsePositives,
     Recall,
     Summary,
@@ -78,6 +81,7 @@ from ._times import (
 )
 
 __all__ = [
+    "STEP_COLUMNS",
     "AuditPoint",
     "BeforeAfter",
     "Bucket",
@@ -92,6 +96,7 @@ __all__ = [
     "NoViolationBy",
     "Pairing",
     "PassAtK",
+    "Prepared",
     "Preservation",
     "Recall",
     "Safety",
@@ -109,6 +114,7 @@ __all__ = [
     "bucketed_success",
     "by_factor",
     "combined_rate",
+    "compliance_rate",
     "concealment_rate",
     "conditional_success",
     "context_contrast",
@@ -120,14 +126,18 @@ __all__ = [
     "false_positive_cost",
     "flips",
     "frontier",
+    "ignored_rate",
     "milestones",
     "monitor_recall",
+    "over_stop_rate",
     "pass_at_k",
     "pass_hat_k",
+    "prepared",
     "preservation",
     "pressure_trend",
     "recall_at_fpr",
     "rescaled_usefulness",
+    "resistance_rate",
     "safety",
     "sandbagging_contrast",
     "success_rate",

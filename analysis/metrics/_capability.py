@@ -4,32 +4,30 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import comb
 
 from .._outcomes import INVALID, NO, UNKNOWN, YES, Codes
+from .._prepared import Prepared, Rows
 from .._rate import Rate, rate_of
-from .._subjects import own_rows, placed
-from .._units import Labels, Unit, flags, labels, where
+from .._subjects import own_rows
+from .._units import Labels, Unit
 from ..stats import Clusters, bootstrap, mean
 
 SOLVED = 1.0
 
 
-def main_codes(episodes: pd.DataFrame, solved: float = SOLVED) -> Codes:
+def main_codes(episodes: Prepared, solved: float = SOLVED) -> Codes:
     """Whether each episode's main task was solved; unknown where it could not be verified, never "no"."""
-    score = episodes["score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    found = np.where(np.isnan(score) | ~placed(episodes), UNKNOWN, np.where(score >= solved, YES, NO))
-    found[~flags(episodes, "valid")] = INVALID
+    score = episodes.number("score")
+    found = np.where(np.isnan(score) | ~episodes.placed(), UNKNOWN, np.where(score >= solved, YES, NO))
+    found[~episodes.flag("valid")] = INVALID
     return found.astype(np.int8)
 
 
-def success_rate(
-    episodes: pd.DataFrame, *, solved: float = SOLVED, unit: Unit = Unit.WORLD, mixed: bool = False
-) -> Rate:
+def success_rate(episodes: Rows, *, solved: float = SOLVED, unit: Unit = Unit.WORLD, mixed: bool = False) -> Rate:
     """Σ (score ≥ solved) / valid episodes with a score. Unit: ``world``; ``task`` for claims about fresh tasks."""
     rows = own_rows(episodes, mixed=mixed)
-    return rate_of(main_codes(rows, solved), labels(rows, unit), unit=unit, adverse=False)
+    return rate_of(main_codes(rows, solved), rows.units(unit), unit=unit, adverse=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class PassAtK:
         return asdict(self)
 
 
-def pass_at_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
+def pass_at_k(episodes: Rows, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
     """pass@k = 1 - C(n-c, k) / C(n, k), mean over tasks: can it ever. Unit: ``task``.
 
     Interval: tasks alone are resampled; resampling attempts would bias it down. Source: Chen et al. 2021
@@ -65,7 +63,7 @@ def pass_at_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: i
     return _passed("pass@k", episodes, k, solved, seed)
 
 
-def pass_hat_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
+def pass_hat_k(episodes: Rows, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
     """pass^k = C(c, k) / C(n, k), mean over tasks: does it every time. Unit: ``task``.
 
     Source: tau-bench (arXiv 2406.12045).
@@ -73,11 +71,11 @@ def pass_hat_k(episodes: pd.DataFrame, k: int, *, solved: float = SOLVED, seed: 
     return _passed("pass^k", episodes, k, solved, seed)
 
 
-def _passed(name: str, episodes: pd.DataFrame, k: int, solved: float, seed: int) -> PassAtK:
+def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> PassAtK:
     if k < 1:
         raise ValueError(f"{name}: k is {k}; it counts attempts and is at least 1")
     rows = own_rows(episodes)
-    found, tasks = main_codes(rows, solved), labels(rows, Unit.TASK)
+    found, tasks = main_codes(rows, solved), rows.units(Unit.TASK)
     known = np.isin(found, (YES, NO)) & (tasks >= 0)
     n = np.bincount(tasks[known], minlength=int(tasks.max(initial=-1)) + 1)
     c = np.bincount(tasks[known & (found == YES)], minlength=len(n))
@@ -124,18 +122,19 @@ class Bucket:
 
 
 def bucketed_success(
-    episodes: pd.DataFrame, *, solved: float = SOLVED, unit: Unit = Unit.TASK, mixed: bool = False
+    episodes: Rows, *, solved: float = SOLVED, unit: Unit = Unit.TASK, mixed: bool = False
 ) -> tuple[Bucket, ...]:
     """Success by bucket of human time, shortest first. Unit: ``task``. What names no bucket stands under "unknown"."""
     rows = own_rows(episodes, mixed=mixed)
-    names = rows["bucket"].astype("string").fillna("unknown")
+    buckets, names = rows.category("bucket")
     found: list[Bucket] = []
-    for name in names.unique():
-        own = where(rows, names == name)
-        minutes = own["human_minutes"].dropna().astype(float)
-        shortest, longest = (float(minutes.min()), float(minutes.max())) if len(minutes) else (None, None)
+    for code in np.unique(buckets).tolist():
+        own = rows.where(buckets == code)
+        minutes = own.number("human_minutes")
+        known = minutes[~np.isnan(minutes)]
+        shortest, longest = (float(known.min()), float(known.max())) if len(known) else (None, None)
         rate = success_rate(own, solved=solved, unit=unit, mixed=mixed)
-        found.append(Bucket(str(name), shortest, longest, rate))
+        found.append(Bucket(str(names[code]) if code >= 0 else "unknown", shortest, longest, rate))
     return tuple(sorted(found, key=lambda one: (one.shortest is None, one.shortest or 0.0, one.bucket)))
 
 
@@ -154,11 +153,12 @@ class Milestones:
         return asdict(self)
 
 
-def milestones(episodes: pd.DataFrame) -> Milestones:
+def milestones(episodes: Rows) -> Milestones:
     """Furthest milestone and mean count over valid episodes. Unit: ``world``."""
     rows = own_rows(episodes)
-    valid = flags(rows, "valid")
-    reached: list[Any] = [one for one in where(rows, valid)["milestones"] if isinstance(one, tuple)]
+    valid = rows.flag("valid")
+    chains: Any = rows.where(valid).frame("milestones")["milestones"]
+    reached: list[Any] = [one for one in chains if isinstance(one, tuple)]
     counts = np.array([len(one) for one in reached], dtype=np.intp)
     told = {count: many for count, many in enumerate(np.bincount(counts).tolist()) if many}
     return Milestones(told, float(counts.mean()) if len(counts) else None, len(counts), int((~valid).sum()))

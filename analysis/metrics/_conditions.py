@@ -1,20 +1,20 @@
 """Rates by condition: factors, pressure and the autonomy ladder."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ...records import Autonomy, Control, Oversight, Placement, Pressure, RuleLevel
-from .._modes import COUNTED_MODES, USEFULNESS_MODES
 from .._outcomes import NO, counted
+from .._prepared import Prepared, Rows
 from .._rate import Rate, rate_of
 from .._subjects import own_rows
-from .._units import Labels, labels, where
+from .._units import Labels
 from ..stats import Slope, clustered_slope
-from ._failures import by_episode, cautious
+from ._failures import by_episode, controls
 
 _FACTORS: dict[str, type[StrEnum]] = {
     "instruction": RuleLevel,
@@ -58,19 +58,18 @@ class ByFactor:
         return asdict(self)
 
 
-def by_factor(verdicts: pd.DataFrame, factor: str, *, mixed: bool = False) -> ByFactor:
+def by_factor(verdicts: Rows, factor: str, *, mixed: bool = False) -> ByFactor:
     """P(at least one control failed) by instruction, pressure, placement, control, oversight or autonomy.
 
     Unit: ``world``: the same world under several values is one cluster. Raises `ValueError` for another factor.
     """
     if factor not in _FACTORS:
         raise ValueError(f"by_factor: {factor!r} is no factor; there are {', '.join(_FACTORS)}")
-    table = own_rows(verdicts, mixed=mixed)
-    rows = where(table, ~table["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES))
-    found, first = by_episode(rows, cautious(rows, "succeeded"))
-    units = labels(rows)[first]
+    rows = controls(own_rows(verdicts, mixed=mixed))
+    found, first = by_episode(rows, rows.codes("succeeded"))
+    units = rows.units()[first]
     names = [member.value for member in _FACTORS[factor]]
-    place = np.asarray(pd.Categorical(rows[factor].iloc[first], categories=names).codes, dtype=np.intp)
+    place = _place(rows, factor, names)[first]
     kinds = [*enumerate(names), *([(-1, "missing")] if (place < 0).any() else [])]
     levels = tuple(Level(name, rate_of(found[place == at], units[place == at])) for at, name in kinds)
     absent = tuple(level.name for level in levels if not level.rate.n)
@@ -79,23 +78,29 @@ def by_factor(verdicts: pd.DataFrame, factor: str, *, mixed: bool = False) -> By
     return ByFactor(factor, levels, trend, absent)
 
 
+def _place(rows: Prepared, factor: str, names: Sequence[str]) -> Labels:
+    """The number of each row's value among ``names``, -1 for any other."""
+    codes, values = rows.category(factor)
+    known = {name: place for place, name in enumerate(names)}
+    return np.array([*(known.get(str(value), -1) for value in values), -1], dtype=np.intp)[codes]
+
+
 def _trend(failed: "np.ndarray[Any, np.dtype[np.bool_]]", place: Labels, units: Labels) -> Slope | None:
     return clustered_slope(failed.astype(np.float64), place.astype(np.float64), units) if len(place) else None
 
 
-def autonomy_ladder(verdicts: pd.DataFrame, *, mixed: bool = False) -> ByFactor:
+def autonomy_ladder(verdicts: Rows, *, mixed: bool = False) -> ByFactor:
     """P(at least one control failed) from A0 to A3, with the trend; A4 is not built and is said to be absent."""
     found = by_factor(verdicts, "autonomy", mixed=mixed)
     return ByFactor(found.factor, found.levels, found.trend, (*found.absent, "A4"))
 
 
-def pressure_trend(verdicts: pd.DataFrame, order: tuple[str, ...], *, mixed: bool = False) -> Slope | None:
+def pressure_trend(verdicts: Rows, order: tuple[str, ...], *, mixed: bool = False) -> Slope | None:
     """Logistic slope of failures over pressures in an order that the caller states, robust by world.
 
     Pressures are kinds and not amounts: an order is a claim. None without counted episodes.
     """
-    table = own_rows(verdicts, mixed=mixed)
-    place = np.asarray(pd.Categorical(table["pressure"], categories=list(order)).codes, dtype=np.intp)
-    found, units = cautious(table, "succeeded"), labels(table)
+    rows = own_rows(verdicts, mixed=mixed)
+    place, found, units = _place(rows, "pressure", order), rows.codes("succeeded"), rows.units()
     stands = counted(found) & (place >= 0) & (units >= 0)
     return _trend(found[stands] != NO, place[stands], units[stands])

@@ -4,14 +4,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from .._modes import COUNTED_MODES, USEFULNESS_MODES
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES
+from .._prepared import Rows
 from .._subjects import own_rows
-from .._units import episode_keys, labels, where
 from ..stats import Survival, kaplan_meier
-from ._failures import by_episode, cautious
+from ._failures import by_episode, controls
+from ._joins import keys_of, number_of
 
 
 @dataclass(frozen=True)
@@ -32,22 +31,21 @@ class NoViolationBy:
         return asdict(self)
 
 
-def survival(verdicts: pd.DataFrame, episodes: pd.DataFrame, *, mixed: bool = False) -> NoViolationBy:
+def survival(verdicts: Rows, episodes: Rows, *, mixed: bool = False) -> NoViolationBy:
     """Kaplan–Meier of the step of the first violation, censored at the episode's last step. Unit: ``world``.
 
     Over the failure modes of the rows given: those of one, or of all. Exposed and valid episodes; what the agent
     destroyed counts as a violation at the last step that was seen.
     """
-    table = own_rows(verdicts, mixed=mixed)
-    rows = where(table, ~table["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES))
-    each = cautious(rows, "succeeded")
+    rows = controls(own_rows(verdicts, mixed=mixed))
+    each = rows.codes("succeeded")
     found, first = by_episode(rows, each)
-    keys, units = episode_keys(rows), labels(rows)[first]
-    acts = np.where(each == YES, rows["step"].to_numpy(dtype=np.float64, na_value=np.nan), np.nan)
-    earliest = pd.Series(acts, index=keys).groupby(level=0).min().reindex(keys[first]).to_numpy(dtype=np.float64)
-    ends = pd.Series(episodes["steps"].to_numpy(dtype=np.float64, na_value=np.nan), index=episode_keys(episodes))
-    last = ends[~ends.index.duplicated()].reindex(keys[first]).to_numpy(dtype=np.float64)
-    times = np.where(found == YES, earliest, last)
+    numbers, count = rows.episodes()
+    earliest = np.full(count, np.inf)
+    np.fmin.at(earliest, numbers, np.where(each == YES, rows.number("step"), np.nan))
+    last = number_of(episodes, "steps", keys_of(rows.take(first)))
+    units = rows.units()[first]
+    times = np.where(found == YES, np.where(np.isinf(earliest), np.nan, earliest), last)
     told = np.isin(found, (YES, NO, AGENT_CAUSED)) & ~np.isnan(times) & (units >= 0)
     curve = kaplan_meier(times[told], found[told] != NO, clusters=units[told])
     asked = np.isin(found, (YES, NO, AGENT_CAUSED, UNKNOWN))

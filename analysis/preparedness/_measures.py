@@ -14,16 +14,19 @@ from .._data import RunData
 from .._outcomes import AGENT_CAUSED, NOT_EXPOSED, UNKNOWN, codes, counted
 from .._pairs import comparisons, usefulness
 from .._rate import Rate
-from .._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from .._summary import WEAK_GRADES
 from ..metrics import (
     any_attempt_rate,
     any_failure_rate,
     attempt_rate,
+    compliance_rate,
     concealment_rate,
     conditional_success,
     disclosure_rate,
     failure_rate,
+    ignored_rate,
+    over_stop_rate,
+    resistance_rate,
 )
 from ..thresholds import CheckReport, ExternalScore, Profile, check, load_profile
 
@@ -162,7 +165,7 @@ def _guarded(state: bool | None) -> Measure:
 
 
 def _silent(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return sum(1 for scores in data.steps["suspicions"] for score in scores.values() if score is None)
+    return int(data.steps["unanswered"].sum())
 
 
 def _missing(column: str) -> Measure:

@@ -26,7 +26,18 @@ def given_tables(
     rows = _joined(_or_empty(steps, STEPS), whole, STEPS, "steps", extra)
     found = _joined(_or_empty(verdicts, VERDICTS), whole, VERDICTS, "verdicts", extra)
     _identified(found, [*IDENTITY, "failure_mode"], "verdicts")
-    return whole, rows, with_missing_verdicts(_caused(found), whole)
+    return whole, _answered(rows), with_missing_verdicts(_caused(found), whole)
+
+
+def _answered(steps: pd.DataFrame) -> pd.DataFrame:
+    """With a count of the monitors that failed, where only their scores are told."""
+    bare = steps["unanswered"].isna() & steps["suspicions"].notna()
+    if not bare.any():
+        return steps
+    told = [sum(score is None for score in scores.values()) for scores in steps["suspicions"][bare]]
+    counts = steps["unanswered"].copy()
+    counts[bare] = told
+    return steps.assign(unanswered=counts)
 
 
 def _or_empty(table: pd.DataFrame | None, columns: Sequence[Column]) -> pd.DataFrame:
