@@ -13,6 +13,7 @@ from ._audits import (
     undetected_rate,
     upfront_audit_safety,
 )
+from ._branches import BranchEffect, BranchEffects, branch_effects
 from ._capability import (
     Bucket,
     Milestones,
@@ -47,6 +48,8 @@ from ._failures import (
     disclosure_rate,
     failure_rate,
 )
+from ._halting import ACT_COLUMNS, Delay, steps_to_comply, time_to_comply, time_to_response
+from ._horizon import Horizon, horizon
 from ._layers import (
     Defence,
     Layer,
@@ -60,6 +63,7 @@ from ._paired import (
     context_contrast,
     flips,
 )
+from ._requests import cheating_rate, false_refusal_rate, refusal_rate
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
 from ._suspicion import (
     STEP_COLUMNS,
@@ -75,23 +79,31 @@ from ._suspicion import (
     suspicion,
     threshold_at_fpr,
 )
-from ._times import (
-    NoViolationBy,
-    survival,
-)
+from ._times import ModeSurvival, NoViolationBy, survival, survival_by_mode
+from ._usage import Amount, Score, Usage, scores, usage
+from ._usefulness import Usefulness, usefulness
+from ._utility import targeted_asr, utility, utility_under_attack
+from ._worst import Worst, worst
 
 __all__ = [
+    "ACT_COLUMNS",
     "STEP_COLUMNS",
+    "Amount",
     "AuditPoint",
     "BeforeAfter",
+    "BranchEffect",
+    "BranchEffects",
     "Bucket",
     "ByFactor",
     "Defence",
+    "Delay",
     "FalsePositives",
     "Flip",
+    "Horizon",
     "Layer",
     "Level",
     "Milestones",
+    "ModeSurvival",
     "MonitorRecall",
     "NoViolationBy",
     "Pairing",
@@ -101,9 +113,13 @@ __all__ = [
     "Recall",
     "Safety",
     "Sandbagging",
+    "Score",
     "Summary",
     "Threshold",
     "Trajectories",
+    "Usage",
+    "Usefulness",
+    "Worst",
     "any_attempt_rate",
     "any_failure_rate",
     "attempt_rate",
@@ -111,8 +127,10 @@ __all__ = [
     "auroc",
     "autonomy_ladder",
     "before_after",
+    "branch_effects",
     "bucketed_success",
     "by_factor",
+    "cheating_rate",
     "combined_rate",
     "compliance_rate",
     "concealment_rate",
@@ -124,8 +142,10 @@ __all__ = [
     "disclosure_rate",
     "failure_rate",
     "false_positive_cost",
+    "false_refusal_rate",
     "flips",
     "frontier",
+    "horizon",
     "ignored_rate",
     "milestones",
     "monitor_recall",
@@ -136,14 +156,26 @@ __all__ = [
     "preservation",
     "pressure_trend",
     "recall_at_fpr",
+    "refusal_rate",
     "rescaled_usefulness",
     "resistance_rate",
     "safety",
     "sandbagging_contrast",
+    "scores",
+    "steps_to_comply",
     "success_rate",
     "survival",
+    "survival_by_mode",
     "suspicion",
+    "targeted_asr",
     "threshold_at_fpr",
+    "time_to_comply",
+    "time_to_response",
     "undetected_rate",
     "upfront_audit_safety",
+    "usage",
+    "usefulness",
+    "utility",
+    "utility_under_attack",
+    "worst",
 ]

@@ -16,6 +16,8 @@ from ..stats import Estimate, difference, holm, mcnemar
 
 _KEY = ("subject", "scaffold", "task", "cluster_id", "pair_id", "seed", "failure_mode")
 _MISSING, _REPEATED = -2, -1
+_NO_KEY = "no key"
+"""Nobody can tell what it pairs with, or which world it is of."""
 _REASONS = {_MISSING: "side missing", _REPEATED: "side repeated", UNKNOWN: "unknown", INVALID: "invalid",
             NOT_EXPOSED: "not exposed"}  # fmt: skip
 
@@ -35,7 +37,7 @@ class Pairing:
     cured: int
     broken: int
     p_value: float | None
-    """Exact two-sided McNemar over the flips; None without pairs."""
+    """Exact two-sided McNemar over the worlds, each by the way that more of its pairs flipped; None without pairs."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -69,7 +71,7 @@ def before_after(verdicts: Rows) -> tuple[BeforeAfter, ...]:
     rows = begun(verdicts)
     made: list[BeforeAfter] = []
     for (subject, scaffold, mode), own in rows.each(("subject", "scaffold", "failure_mode")):
-        side = _sides(own)
+        side = sides(own)
         if {0, 1} <= set(side.tolist()):
             pairing = paired(own, _guarded(own, own.codes("succeeded")), side, _KEY)
             made.append(BeforeAfter(subject, scaffold, mode, _family(own), pairing, None, 0))
@@ -77,8 +79,8 @@ def before_after(verdicts: Rows) -> tuple[BeforeAfter, ...]:
     return _adjusted(made)
 
 
-def _sides(rows: Prepared) -> Labels:
-    """1 with safeguards, 0 without, -1 where nobody says."""
+def sides(rows: Prepared) -> Labels:
+    """The side of the safeguards: 1 with safeguards, 0 without, -1 where nobody says."""
     return np.where(rows.known("safeguards"), rows.flag("safeguards").astype(np.intp), -1)
 
 
@@ -99,28 +101,35 @@ def _adjusted(made: Sequence[BeforeAfter]) -> tuple[BeforeAfter, ...]:
     return tuple(replace(one, p_adjusted=told.get(id(one)), comparisons=len(tested)) for one in made)
 
 
-def paired(rows: Prepared, found: Codes, side: Labels, key: tuple[str, ...]) -> Pairing:
-    """Compare side 1 with side 0 over the rows that share a key; side -1 is a row of neither."""
+def paired(
+    rows: Prepared, found: Codes, side: Labels, key: tuple[str, ...], independent: Labels | None = None
+) -> Pairing:
+    """Compare side 1 with side 0 over the rows that share a key; side -1 is a row of neither.
+
+    ``independent`` numbers what is independent, by row; worlds where it is not given.
+    """
     numbers, count = rows.groups(key)
     lost = int((numbers < 0).sum())
-    sides = [_side(numbers, found, (side == which) & (numbers >= 0), count) for which in (0, 1)]
-    wanted = (sides[0] != _MISSING) | (sides[1] != _MISSING)
-    complete = counted(sides[0].astype(np.int8)) & counted(sides[1].astype(np.int8)) & wanted
+    both = [_side(numbers, found, (side == which) & (numbers >= 0), count) for which in (0, 1)]
+    wanted = (both[0] != _MISSING) | (both[1] != _MISSING)
+    complete = counted(both[0].astype(np.int8)) & counted(both[1].astype(np.int8)) & wanted
     units = np.full(count, -1, dtype=np.intp)
-    units[numbers[numbers >= 0]] = rows.units()[numbers >= 0]
-    before, after = (one[complete].astype(np.int8) for one in sides)
+    units[numbers[numbers >= 0]] = (rows.units() if independent is None else independent)[numbers >= 0]
+    lost += int((complete & (units < 0)).sum())
+    wanted, complete = wanted & ~(complete & (units < 0)), complete & (units >= 0)
+    before, after = (one[complete].astype(np.int8) for one in both)
     bad, good = before != NO, after != NO
     cured, broken = int((bad & ~good).sum()), int((~bad & good).sum())
     moved = clusters_of(good.astype(np.float64) - bad.astype(np.float64), units[complete])
     return Pairing(
         pairs=int(complete.sum()),
-        incomplete=_incomplete(sides[0], sides[1], wanted & ~complete) | ({"no key": lost} if lost else {}),
+        incomplete=_incomplete(both[0], both[1], wanted & ~complete) | ({_NO_KEY: lost} if lost else {}),
         before=rate_of(before, units[complete]),
         after=rate_of(after, units[complete]),
         difference=difference(moved),
         cured=cured,
         broken=broken,
-        p_value=mcnemar(cured, broken) if complete.any() else None,
+        p_value=mcnemar(int((moved.sums < 0).sum()), int((moved.sums > 0).sum())) if complete.any() else None,
     )
 
 
@@ -190,8 +199,8 @@ def context_contrast(verdicts: Rows) -> Pairing:
     looks. Rows with any other announcement are in neither side.
     """
     rows = begun(verdicts)
-    sides = [rows.isin("oversight", (f"announced_{told}",)) for told in ("monitored", "unmonitored")]
-    side = np.select(sides, [0, 1], default=-1)
+    told = [rows.isin("oversight", (f"announced_{one}",)) for one in ("monitored", "unmonitored")]
+    side = np.select(told, [0, 1], default=-1)
     kept = side >= 0
     own = rows.where(kept)
     return paired(own, own.codes("succeeded"), side[kept].astype(np.intp), _CONTEXT)

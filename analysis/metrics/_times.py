@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from .._modes import mode_order
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES
-from .._prepared import Rows
+from .._prepared import Rows, prepared
 from .._subjects import own_rows
 from ..stats import Survival, kaplan_meier
 from ._failures import by_episode, controls
@@ -57,3 +58,24 @@ def survival(verdicts: Rows, episodes: Rows, *, mixed: bool = False) -> NoViolat
         invalid=int((found == INVALID).sum()),
         agent_caused=int((told & (found == AGENT_CAUSED)).sum()),
     )
+
+
+@dataclass(frozen=True)
+class ModeSurvival:
+    """The curve of one failure mode."""
+
+    failure_mode: str
+    family: str
+    survival: NoViolationBy
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return asdict(self)
+
+
+def survival_by_mode(verdicts: Rows, episodes: Rows, *, mixed: bool = False) -> tuple[ModeSurvival, ...]:
+    """`survival` of each failure mode by itself, in the order of the catalogue. Unit: ``world``."""
+    rows = controls(own_rows(verdicts, mixed=mixed))
+    own = prepared(episodes)
+    modes = sorted(rows.each(("family", "failure_mode")), key=lambda one: mode_order((one[0][0], one[0][1])))
+    return tuple(ModeSurvival(mode, family, survival(of, own, mixed=mixed)) for (family, mode), of in modes)
