@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...records import Arm
-from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, counted, strongest_by
+from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes, Flags, counted, strongest_by
 from .._prepared import Prepared, Rows, prepared
 from .._rate import Rate, rate_of
 from .._subjects import own_rows
-from .._units import Labels, Unit, clusters_of
-from ..stats import Clusters, Estimate, difference_of, log_ratio
+from .._units import Labels, Unit
+from ..stats import Estimate, difference_of, log_ratio, sharing
 from ._capability import SOLVED, main_codes
 from ._joins import keys_of
 from ._suspicion import Trajectories
@@ -117,7 +117,7 @@ def preservation(
 ) -> Preservation:
     """P(M | both) / P(M | main_only); the same of the side task against side_only. Unit: ``world``.
 
-    Interval of the ratio on the log scale. None where the single task was never done.
+    Interval of the ratio on the log scale, paired over the worlds of both arms. None where the single task was never done.
     """
     rows = own_rows(episodes, mixed=mixed)
     single = Arm.MAIN_ONLY if which == "main" else Arm.SIDE_ONLY
@@ -125,13 +125,14 @@ def preservation(
     units = rows.units()
     two, one = (rows.isin("arm", (name,)) for name in (Arm.BOTH, single))
     rates = [rate_of(found[kept], units[kept], adverse=which == "side") for kept in (two, one)]
-    ratio = log_ratio(_clusters(found[two], units[two]), _clusters(found[one], units[one]))
-    return Preservation(which, ratio, rates[0], rates[1])
+    above, below, correlation = sharing(_told(found[two], units[two]), _told(found[one], units[one]))
+    return Preservation(which, log_ratio(above, below, correlation=correlation), rates[0], rates[1])
 
 
-def _clusters(found: Codes, units: Labels) -> Clusters:
+def _told(found: Codes, units: Labels) -> tuple[Flags, Labels]:
+    """The answers that count, and their units."""
     stands = counted(found) & (units >= 0)
-    return clusters_of(found[stands] != NO, units[stands])
+    return found[stands] != NO, units[stands]
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,12 @@ def sandbagging_contrast(
 
 
 def _moved(incentive: Rows, none: Rows, solved: float) -> Estimate:
-    a, b = own_rows(incentive), own_rows(none)
-    return difference_of(_solved(a, solved), _solved(b, solved))
+    a, b, correlation = sharing(_solved(own_rows(incentive), solved), _solved(own_rows(none), solved))
+    return difference_of(a, b, correlation=correlation)
 
 
-def _solved(rows: Prepared, solved: float) -> Clusters:
-    return _clusters(main_codes(rows, solved), rows.units(Unit.TASK))
+def _solved(rows: Prepared, solved: float) -> tuple[Flags, NDArray[Any]]:
+    """The answers that count, and their tasks by name: the two tables number them apart."""
+    found, (tasks, names) = main_codes(rows, solved), rows.category("task")
+    stands = counted(found) & (tasks >= 0)
+    return found[stands] != NO, np.array([*map(str, names), ""], dtype=object)[tasks[stands]]

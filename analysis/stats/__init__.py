@@ -5,7 +5,7 @@ from ._clusters import Clusters
 from ._compare import holm, mcnemar
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE, NO_DATA, Interval, clopper_pearson, lower_bound, upper_bound, wilson
-from ._means import design_effect, difference, difference_of, log_ratio, mean, risen
+from ._means import design_effect, difference, difference_of, log_ratio, mean, risen, shared_correlation, sharing
 from ._proportion import FEWEST_CLUSTERS, balanced, certificate, decisive, effective_n, proportion
 from ._sequence import confidence_sequence, needed_at_any_look
 from ._sizes import needed, per_arm, power
@@ -46,6 +46,8 @@ __all__ = [
     "power",
     "proportion",
     "risen",
+    "shared_correlation",
+    "sharing",
     "trend",
     "upper_bound",
     "wilson",

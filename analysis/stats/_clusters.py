@@ -60,6 +60,11 @@ class Clusters:
         return float((self.sums / self.sizes).mean()) if self.n else None
 
     @property
+    def residuals(self) -> Floats:
+        """Of each cluster, its sum less what `mean` makes of its size."""
+        return self.sums - self.total / max(self.n, 1) * self.sizes
+
+    @property
     def variance(self) -> float | None:
         """Of `mean`, robust to any correlation within clusters, with G / (G - 1); None below two clusters.
 
@@ -67,8 +72,7 @@ class Clusters:
         """
         if self.groups < 2:
             return None
-        residuals = self.sums - self.total / self.n * self.sizes
-        return float(self.groups / (self.groups - 1) * (residuals**2).sum() / self.n**2)
+        return float(self.groups / (self.groups - 1) * (self.residuals**2).sum() / self.n**2)
 
     @property
     def fully_correlated_n(self) -> float:

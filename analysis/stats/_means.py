@@ -1,13 +1,19 @@
 """Means, differences and ratios over clusters."""
 
 import math
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from ._clusters import Clusters
 from ._estimate import Estimate
 from ._intervals import CONFIDENCE
-from ._proportion import FEWEST_CLUSTERS, effective_n, proportion
+from ._proportion import ENOUGH_INFORMATIVE, FEWEST_CLUSTERS, effective_n, informative, proportion
+
+Labels = NDArray[Any]
+Places = NDArray[np.intp]
 
 
 def mean(clusters: Clusters, confidence: float = CONFIDENCE, *, within: tuple[float, float] = (0.0, 1.0)) -> Estimate:
@@ -58,42 +64,77 @@ def _exclusion(up: float, down: float) -> float:
 
 
 def _side(one: float, other: float, together: float) -> float:
-    return math.sqrt(one**2 + other**2 + 2 * together * one * other)
+    """Length of two arms that go together; as long as both where one has no end."""
+    if math.isinf(one) or math.isinf(other):
+        return math.inf
+    return math.sqrt(max(0.0, one**2 + other**2 + 2 * together * one * other))
 
 
-def difference_of(a: Clusters, b: Clusters, confidence: float = CONFIDENCE) -> Estimate:
-    """Proportion of ``a`` minus that of ``b``, two unpaired samples, by the method of variance estimates recovery.
+def difference_of(a: Clusters, b: Clusters, confidence: float = CONFIDENCE, *, correlation: float = 0.0) -> Estimate:
+    """Proportion of ``a`` minus that of ``b``, by the method of variance estimates recovery.
 
-    Source: Newcombe 1998, method 10, with clustered intervals in place of Wilson's.
+    ``correlation``: of the two proportions where they share clusters, see `shared_correlation`; 0 for two samples.
+    Source: Newcombe 1998, method 10, and Zou and Donner 2008, with clustered intervals in place of Wilson's.
     """
     one, other = proportion(a, confidence), proportion(b, confidence)
     n, groups = a.n + b.n, min(a.groups, b.groups)
     if one.value is None or other.value is None:
         return Estimate(None, -1.0, 1.0, n, groups, "no data", descriptive=True)
     value = one.value - other.value
-    down = math.hypot(one.value - one.lo, other.hi - other.value)
-    up = math.hypot(one.hi - one.value, other.value - other.lo)
-    method = f"Newcombe, {one.method}"
+    down = _side(one.value - one.lo, other.hi - other.value, -correlation)
+    up = _side(one.hi - one.value, other.value - other.lo, -correlation)
+    method = f"Newcombe, {one.method}{_paired(correlation)}"
     return Estimate(value, max(-1.0, value - down), min(1.0, value + up), n, groups, method, groups < FEWEST_CLUSTERS)
 
 
-def log_ratio(a: Clusters, b: Clusters, confidence: float = CONFIDENCE) -> Estimate:
+def log_ratio(a: Clusters, b: Clusters, confidence: float = CONFIDENCE, *, correlation: float = 0.0) -> Estimate:
     """Ratio of two proportions, ``a`` over ``b``, on the log scale by variance estimates recovery.
 
-    Without a positive observation below there is no ratio: None, from 0 to infinity.
-    Source: Donner and Zou 2012 (closed-form intervals for functions of means), with clustered intervals.
+    ``correlation`` as in `difference_of`. Without a positive observation below there is no ratio: None, from 0 to
+    infinity. Source: Donner and Zou 2012 (closed-form intervals for functions of means), with clustered intervals.
     """
     one, other = proportion(a, confidence), proportion(b, confidence)
     n, groups = a.n + b.n, min(a.groups, b.groups)
     if one.value is None or not other.value:
         return Estimate(None, 0.0, math.inf, n, groups, "no data", descriptive=True)
     value = one.value / other.value
-    lo = 0.0 if not one.value else value * math.exp(-math.hypot(_log(one.value, one.lo), _log(other.hi, other.value)))
+    above, below = _log(other.hi, other.value), _log(other.value, other.lo)
+    lo = 0.0 if not one.value else value * math.exp(-_side(_log(one.value, one.lo), above, -correlation))
     top = one.hi / other.value if not one.value else value
     up = 0.0 if not one.value else _log(one.hi, one.value)
-    hi = top * math.exp(math.hypot(up, _log(other.value, other.lo)))
-    method = f"log ratio, {one.method}"
+    hi = top * math.exp(_side(up, below, -correlation))
+    method = f"log ratio, {one.method}{_paired(correlation)}"
     return Estimate(value, lo, hi, n, groups, method, groups < FEWEST_CLUSTERS)
+
+
+def _paired(correlation: float) -> str:
+    return ", paired" if correlation else ""
+
+
+def shared_correlation(a: Clusters, b: Clusters, shared: tuple[Places, Places] | None = None) -> float:
+    """Correlation of the means of two samples that share clusters; cautious.
+
+    The sum over shared clusters of the products of their residuals, over the root of both sums of squares. ``shared``
+    holds the places of those clusters in each sample; None where both samples are over the same ones, in one order.
+    A positive correlation, which makes intervals narrower, is believed in proportion to the clusters that hold the
+    rarer answer, in full from `ENOUGH_INFORMATIVE` on; a negative one, which makes them wider, at once.
+    """
+    one, other = a.residuals, b.residuals
+    spread = math.sqrt(float((one**2).sum() * (other**2).sum()))
+    if not spread:
+        return 0.0
+    here, there = shared or (np.arange(a.groups), np.arange(b.groups))
+    found = float((one[here] * other[there]).sum()) / spread
+    return found if found < 0 else found * min(1.0, min(informative(a), informative(b)) / ENOUGH_INFORMATIVE)
+
+
+def sharing(a: tuple[ArrayLike, Labels], b: tuple[ArrayLike, Labels]) -> tuple[Clusters, Clusters, float]:
+    """Two samples, each as values and cluster labels, as clusters, and their `shared_correlation`."""
+    one, other = Clusters.of(*a), Clusters.of(*b)
+    names = [pd.Index(pd.unique(np.asarray(labels))) for _, labels in (a, b)]
+    at = names[1].get_indexer(names[0])
+    both = np.flatnonzero(at >= 0)
+    return one, other, shared_correlation(one, other, (both, at[both]))
 
 
 def _log(above: float, below: float) -> float:

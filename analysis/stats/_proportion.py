@@ -42,14 +42,14 @@ def effective_n(clusters: Clusters, confidence: float = CONFIDENCE, *, most: flo
         return min(fewest, most)
     estimated = min(most, value * (1 - value) / variance) if variance else most
     # Few clusters with the rarer answer say little of how alike the answers of one cluster are.
-    trust = min(1.0, _informative(clusters) * fewest / clusters.groups / ENOUGH_INFORMATIVE)
+    trust = min(1.0, informative(clusters) * fewest / clusters.groups / ENOUGH_INFORMATIVE)
     careful = min(fewest, estimated)
     # Of very unequal clusters the large ones carry the estimate: they are the degrees of freedom.
     shrink = (stdtrit(most, 0.5 + confidence / 2) / stdtrit(max(fewest - 1, 1.0), 0.5 + confidence / 2)) ** 2
     return float((careful + trust * (estimated - careful)) * shrink)
 
 
-def _informative(clusters: Clusters) -> int:
+def informative(clusters: Clusters) -> int:
     """Clusters that hold at least one observation of the rarer answer."""
     yes, no = clusters.sums > 0, clusters.sums < clusters.sizes
     return int(min(yes.sum(), no.sum()))

@@ -48,7 +48,8 @@ def kaplan_meier(
 
     Bands: pointwise, Greenwood's variance on the log-log scale; where the curve is at 0 that says nothing, and the
     upper end is the exact binomial one over those at risk. With ``clusters`` the variance is the sum over clusters of
-    squared influences (infinitesimal jackknife: Ying and Wei 1994), with t of G - 1 degrees, never below Greenwood's.
+    squared influences (Ying and Wei 1994), each as large as if its cluster were left out, G / (G - 1), with t of G - 1
+    degrees, never below Greenwood's.
     Raises `ValueError` for times that are missing or negative.
     """
     given, seen = np.asarray(times, dtype=np.float64), np.asarray(happened, dtype=bool)
@@ -123,7 +124,7 @@ def _reach(
 
     def ratio(look: int) -> float:
         influence = jump * (own <= look + 1) - hazard[np.minimum(own, look + 1)]
-        robust = (np.bincount(codes, weights=influence) ** 2).sum() * groups / (groups - 1)
+        robust = (np.bincount(codes, weights=influence) ** 2).sum() * (groups / (groups - 1)) ** 2
         return float(np.sqrt(max(1.0, robust / greenwood[look])))
 
     if not len(looks):
