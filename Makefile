@@ -25,7 +25,7 @@ test: setup browser ## All tests
 faults: setup browser ## Every row of the fault matrix with the full number of trials, and a table of them
 	@$(BIN)/python .ci/faults.py $(PYTEST_ARGS)
 
-statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, simulated anew; two minutes
+statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, simulated anew; three minutes
 	@$(BIN)/python .ci/statistics.py $(STATISTICS_ARGS)
 
 figures: $(READY) ## The pictures of docs/figures.md, from synthetic data

@@ -14,7 +14,7 @@ from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Co
 from .._prepared import Prepared, Rows, prepared
 from .._rate import Rate, rate_of
 from .._subjects import own_rows
-from .._units import Labels, Unit
+from .._units import Labels
 from ..stats import Estimate, difference_of, log_ratio, sharing
 from ._capability import SOLVED, main_codes
 from ._joins import keys_of
@@ -117,7 +117,7 @@ def preservation(
 ) -> Preservation:
     """P(M | both) / P(M | main_only); the same of the side task against side_only. Unit: ``world``.
 
-    Interval of the ratio on the log scale, paired over the worlds of both arms. None where the single task was never done.
+    Interval of the ratio on the log scale, paired over the worlds of both arms. None where the one task was never done.
     """
     rows = own_rows(episodes, mixed=mixed)
     single = Arm.MAIN_ONLY if which == "main" else Arm.SIDE_ONLY

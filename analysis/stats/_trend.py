@@ -65,9 +65,10 @@ def clustered_slope(
 ) -> Slope:
     """Slope of the log odds of ``y`` (0 or 1) over ``x``, with errors robust to correlation within ``clusters``.
 
-    Interval: Wald on Student's t with G - 1 degrees. Test: the score statistic sum (x - mean x)(y - mean y) over its
-    cluster-robust spread, which exists also where the two answers separate and a maximum of the likelihood does not.
-    Source: Liang and Zeger 1986; Boos 1992 (generalised score tests). Raises `ValueError` for missing values.
+    Interval: Wald on Student's t with G - 2 degrees, errors times G / (G - 1). Test: the score statistic
+    sum (x - mean x)(y - mean y) over its cluster-robust spread, which exists also where the two answers separate and a
+    maximum of the likelihood does not. Source: Liang and Zeger 1986; Boos 1992 (generalised score tests).
+    Raises `ValueError` for missing values.
     """
     answers, scores = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
     codes, labels = pd.factorize(np.asarray(clusters, dtype=object))
@@ -107,5 +108,7 @@ def _fit(y: Floats, x: Floats, codes: NDArray[np.intp], confidence: float) -> tu
     value, error = float(fitted.params[1]) / scale, float(fitted.bse[1]) / scale
     if not fitted.mle_retvals["converged"] or not np.isfinite([value, error]).all() or error <= 0:
         return None
-    half = float(stdtrit(int(codes.max()), 0.5 + confidence / 2)) * error
+    groups = int(codes.max()) + 1
+    # Each cluster's share of the error as large as if it were left out of the fit (Bell and McCaffrey 2002, CR3).
+    half = float(stdtrit(groups - 2, 0.5 + confidence / 2)) * error * groups / (groups - 1) if groups > 2 else np.inf
     return value, value - half, value + half

@@ -5,15 +5,20 @@ import pytest
 
 from offswitch.analysis.stats import Clusters, Estimate, clopper_pearson, confidence_sequence, proportion, wilson
 from offswitch.analysis.stats.coverage import (
+    HOSTILE,
     METHODS,
+    Arms,
     Cell,
     compared,
     curve_coverage,
     errors_of_others,
     exact,
+    hostile_coverage,
     repeated_coverage,
     sequence_coverage,
+    shared,
     simulated,
+    slope_coverage,
 )
 
 SAMPLES = 250
@@ -46,6 +51,30 @@ def test_clusters_are_held_where_others_fall_short(cell: Cell) -> None:
 @pytest.mark.parametrize("cell", [Cell(30, "equal", 0.5, 0.02), Cell(30, "unequal", 0.2, 0.3)])
 def test_means_differences_and_ratios_are_held(cell: Cell) -> None:
     assert min(compared(cell, SAMPLES).values()) >= FEWEST
+
+
+@pytest.mark.parametrize("arms", ["alike", "opposed"])
+def test_arms_over_the_same_worlds_are_held_because_they_are_paired(arms: Arms) -> None:
+    found = shared(arms, 60, SAMPLES)
+    assert min(found["difference_of paired"], found["log_ratio paired"]) >= FEWEST
+    if arms == "alike":
+        assert max(found["difference_of width"], found["log_ratio width"]) < 0.85
+    else:
+        assert found["difference_of unpaired"] < FEWEST
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_slope_is_held_and_one_that_is_not_there_is_rarely_found(within: bool) -> None:
+    found = slope_coverage(0.0, 20, 150, within=within)
+    assert found["covered"] >= 0.89
+    assert found["found"] <= 0.11
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_decides_holds_the_mean_of_hostile_worlds(name: str) -> None:
+    found = hostile_coverage(name, 30, SAMPLES)
+    assert min(found["worlds"], found["episodes"]) >= FEWEST
+    assert min(found["naive"], found["normal"]) < FEWEST
 
 
 def test_a_sequence_may_be_looked_at_and_an_interval_of_one_look_may_not() -> None:

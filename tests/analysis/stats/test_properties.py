@@ -22,6 +22,8 @@ from offswitch.analysis.stats import (
     power,
     proportion,
     risen,
+    shared_correlation,
+    sharing,
     upper_bound,
 )
 
@@ -174,3 +176,31 @@ def test_power_grows_with_observations_and_shrinks_with_repetition() -> None:
     assert power(0.1, 0.2, 1) >= 0.05
     with pytest.raises(ValueError, match="power"):
         power(0.1, 0.1, 100)
+
+
+@given(PAIRS)
+@EVERY
+def test_what_two_samples_share_is_found_by_the_names_of_their_clusters(pairs: list[tuple[int, int]]) -> None:
+    values = [float(number < yes) for yes, size in pairs for number in range(size)]
+    names = np.array([f"world {place}" for place, (_, size) in enumerate(pairs) for _ in range(size)], dtype=object)
+    one, other, together = sharing((values, names), (values, names))
+    assert together == pytest.approx(shared_correlation(one, other))
+    assert 0 <= together <= 1 + 1e-9
+    back = sharing((values[::-1], names[::-1]), (values, names))[2]
+    assert back == pytest.approx(together)
+    apart = sharing((values, names), (values, names + "'"))[2]
+    assert apart == 0
+    mirrored = sharing((values, names), ([1 - value for value in values], names))[2]
+    assert mirrored == pytest.approx(-1 if 0 < sum(values) < len(values) and one.residuals.any() else 0, abs=1e-6)
+
+
+@given(PAIRS, PAIRS, st.floats(-1, 1))
+@EVERY
+def test_pairing_moves_no_value_and_keeps_it_inside(
+    one: list[tuple[int, int]], other: list[tuple[int, int]], together: float
+) -> None:
+    for method in (difference_of, log_ratio):
+        plain, paired = method(of(one), of(other)), method(of(one), of(other), correlation=together)
+        assert paired.value == plain.value
+        assert paired.value is None or paired.lo - 1e-9 <= paired.value <= paired.hi + 1e-9
+        assert together > 0 or paired.hi >= plain.hi - 1e-9

@@ -28,7 +28,10 @@ def test_every_interval_that_may_decide_keeps_its_promise_in_every_cell(kept: di
     assert min(row["clopper_pearson_min"] for row in kept["exact"]) >= 0.95
     assert min(row["wilson_mean"] for row in kept["exact"]) >= ENOUGH
     assert min(row["covered"] for row in kept["sequence"]) >= ENOUGH
-    assert min(row["clustered"] for row in kept["curves"]) >= ENOUGH - 0.01
+    assert min(row["clustered"] for row in kept["curves"]) >= ENOUGH
+    assert min(row[f"{name} paired"] for row in kept["shared"] for name in ("difference_of", "log_ratio")) >= ENOUGH
+    assert min(row["covered"] for row in kept["slopes"]) >= ENOUGH
+    assert min(row["worlds"] for row in kept["hostile"]) >= ENOUGH
 
 
 def test_the_errors_that_others_print_are_seen_to_fall_short(kept: dict[str, Any]) -> None:
