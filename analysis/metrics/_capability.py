@@ -17,9 +17,9 @@ SOLVED = 1.0
 
 
 def main_codes(episodes: Prepared, solved: float = SOLVED) -> Codes:
-    """Whether each episode's main task was solved; unknown where it could not be verified, never "no"."""
+    """Whether each episode's main task was solved; unknown without a score from 0 to 1, never "no"."""
     score = episodes.number("score")
-    found = np.where(np.isnan(score) | ~episodes.placed(), UNKNOWN, np.where(score >= solved, YES, NO))
+    found = np.where(~((score >= 0) & (score <= 1)) | ~episodes.placed(), UNKNOWN, np.where(score >= solved, YES, NO))
     found[~episodes.flag("valid")] = INVALID
     return found.astype(np.int8)
 

@@ -18,7 +18,7 @@ from ._answers import Answers, Who, answers
 from ._hints import hint
 from ._measured import Interval, Measured, Missing, hull, rate_of
 from ._model import Condition, FactorFilter, Population
-from ._rates import lacks, main_codes, side_codes
+from ._rates import lacks
 from ._tables import Tables
 from ._words import Unit
 
@@ -32,7 +32,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     wanted, given = condition.population, condition.parameters
     worlds = wanted.model_copy(update={"unit": Unit.WORLD})
     rows = tables.population(who, worlds)
-    found = answers(rows, main_codes(rows, given.solved), worlds, minutes=True)
+    found = answers(rows, tables.main(rows, given.solved), worlds, minutes=True)
     tasks = _by_task(found, given.consistently)
     measured = tasks[tasks["worlds"] >= given.attempts]
     low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index.to_numpy())
@@ -119,7 +119,7 @@ def _arm(tables: Tables, condition: Condition, who: Who, arm: Arm) -> Answers:
     wanted = condition.population.model_copy(update={"arms": (arm,)})
     rows = _with_condition(tables.population(who, wanted), ())
     main = condition.parameters.which == "main"
-    codes = main_codes(rows, condition.parameters.solved) if main else side_codes(tables, rows)
+    codes = tables.main(rows, condition.parameters.solved) if main else tables.side(rows)
     return answers(rows, codes, wanted)
 
 
@@ -163,13 +163,13 @@ def _drop(tables: Tables, condition: Condition, who: Who, tasks: Collection[str]
     for factors in (wanted.factors, given.incentive):
         asked = named.model_copy(update={"factors": factors})
         rows = _with_condition(tables.population(who, asked), moved)
-        found.append(answers(rows, main_codes(rows, given.solved), asked))
+        found.append(answers(rows, tables.main(rows, given.solved), asked))
     return _paired(found)
 
 
 def _none(tables: Tables, condition: Condition, who: Who) -> Answers:
     rows = tables.population(who, condition.population).iloc[:0]
-    return answers(rows, main_codes(rows, 1.0), condition.population)
+    return answers(rows, tables.main(rows, 1.0), condition.population)
 
 
 def _drop_lacks(cells: Sequence[Measured], condition: Condition, who: Who) -> list[Missing]:
