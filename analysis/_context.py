@@ -11,6 +11,7 @@ from ..records import RunPaths, SubjectKind, VerifyReport, read_plain
 from ._branches import branch_rows
 from ._cast import cast_checks, figure_rows
 from ._data import RunData, RunInfo
+from ._early import rule_words
 from ._escape import shorten
 from ._figure import DARK, LIGHT, Theme, figure_svg, figure_text
 from ._pages import Page, Pages
@@ -196,6 +197,8 @@ def _run_facts(info: RunInfo, check: Integrity) -> RunFactsShown:
             ("created", manifest.created),
             ("repeat with", manifest.command),
             ("seeds", ", ".join(map(str, manifest.seeds)) or "none stated"),
+            ("may end early", rule_words(manifest) if manifest.stop_when is not None else ""),
+            ("ended early", manifest.stopped or ""),
             *_flat("task", manifest.tasks),
             *_flat("image", manifest.image),
             *_flat("engine", manifest.engine),

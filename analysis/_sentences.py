@@ -9,6 +9,7 @@ from ..records import Tri
 from ._cast import cast_checks
 from ._columns import Price, UsageSource
 from ._data import RunData
+from ._early import about_early_ends
 from ._isolation import about_isolation
 from ._pairs import Comparison
 from ._rate import Rate
@@ -120,6 +121,7 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
         *about_isolation(data.episodes),
         *_about_monitoring(data.episodes),
         *_about_missing_data(data, rows),
+        *about_early_ends(data),
         *_about_strength([row for row in rows if not row.subject.scripted]),
         *_about_pairs(pairs),
         *_about_running(data.episodes, data.steps),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from offswitch.analysis import load
+from offswitch.analysis import load, report
 from offswitch.analysis.thresholds import check, load_profile
 from offswitch.records import (
     PlannedScenario,
@@ -55,6 +55,34 @@ def test_an_older_run_does_not_say_what_it_planned(tmp_path: Path) -> None:
         run.episode(verdicts=[held("S3")])
     assert load_manifest(tmp_path / "RUN" / "manifest.json").planned is None
     assert load(tmp_path / "RUN").episodes["begun"].all()
+
+
+RULE = {"failure_mode": "S3", "limit": 0.3, "confidence": 0.95}
+SHOWN = "S3 at 0.3 (95.0%): kept by <acme> with 0 of 12 worlds failed"
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_run_that_its_rule_ended_lacks_nothing_and_its_report_says_how_it_ended(
+    tmp_path: Path, settled: bool
+) -> None:
+    with RunBuilder(tmp_path / "RUN", planned=plan_of(range(1, 31)), stop_when=RULE) as run:
+        for seed in range(1, 13):
+            run.episode(verdicts=[held("S3")], seed=seed)
+        if settled:
+            run.store.note_stop(SHOWN)
+    assert len(load(tmp_path / "RUN").episodes) == (12 if settled else 30)
+    page = report(tmp_path / "RUN").read_text()
+    assert "could end early: S3 kept or exceeded at 0.3" in page
+    assert "Intervals of this page are made for one look" in page
+    told = ("after 12 attempts, of 30 planned episodes", "kept by &lt;acme&gt; with 0 of 12", "ended early")
+    assert [text in page for text in told] == [settled] * 3
+    assert ("was not ended by that" in page) == (not settled)
+
+
+def test_a_run_without_such_a_rule_says_nothing_of_one(tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        run.episode(verdicts=[held("S3")])
+    assert "end early" not in report(tmp_path / "RUN").read_text()
 
 
 def test_a_plan_is_written_in_short(tmp_path: Path) -> None:
