@@ -78,11 +78,24 @@ def suspicion(steps: Rows, *, summary: Summary = Summary.MAX) -> Trajectories:
     table = begun(steps)
     rows = table.where(table.flag("valid"))
     numbers, count = rows.episodes()
-    scores, first = rows.number("suspicion"), rows.take(first_rows(numbers, count))
-    answered = ~np.isnan(scores) & _complete(rows)
-    whole = np.bincount(numbers, minlength=count) == np.bincount(numbers[answered], minlength=count)
-    units = labels(first.frame("task", "seed"))
-    return Trajectories(keys_of(first), _summed(scores, numbers, count, summary), whole, units, summary)
+    first = rows.take(first_rows(numbers, count))
+    return trajectories(rows, numbers, keys_of(first), labels(first.frame("task", "seed")), summary)
+
+
+def trajectories(
+    steps: Prepared,
+    numbers: Labels,
+    keys: "pd.Index[Any]",
+    units: Labels | None = None,
+    summary: Summary = Summary.MAX,
+) -> Trajectories:
+    """The same of steps whose episodes are numbered as ``keys``; one without a step is not whole."""
+    count, scores = len(keys), steps.number("suspicion")
+    answered = ~np.isnan(scores) & _complete(steps)
+    taken = np.bincount(numbers, minlength=count)
+    whole = (taken > 0) & (taken == np.bincount(numbers[answered], minlength=count))
+    units = np.full(count, -1, dtype=np.intp) if units is None else units
+    return Trajectories(keys, _summed(scores, numbers, count, summary), whole, units, summary)
 
 
 def _complete(rows: Prepared) -> Flags:

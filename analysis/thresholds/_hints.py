@@ -32,6 +32,17 @@ def with_tasks(command: str, tasks: Sequence[str]) -> str:
     return command.replace(f"--task {TASK}", named, 1) if tasks else LIST_TASKS
 
 
+def described(wanted: Population) -> str:
+    """An episode of a population, for a reader."""
+    told: dict[str, Sequence[str]] = {"task": wanted.tasks, "arm": wanted.arms, "side task": wanted.side_tasks}
+    told |= {name: getattr(wanted.factors, name) for name in type(wanted.factors).model_fields}
+    told |= {"protocol": wanted.protocols}
+    parts = [f"{name} {' or '.join(map(str, values))}" for name, values in told.items() if values]
+    if wanted.safeguards is not Guards.ANY:
+        parts.append(f"safeguards {wanted.safeguards}")
+    return f"an episode with {', '.join(parts)}" if parts else "an episode"
+
+
 def _subject(who: Who) -> list[str]:
     if who.kind is SubjectKind.SCRIPTED:
         return ["--agent", who.subject]

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, YES, Flags
+from .._units import clusters_of
 from ..stats import FEWEST_CLUSTERS, NO_DATA, Clusters, certificate, confidence_sequence
 from ..stats import Interval as Ends
 from ._answers import Answers
@@ -75,7 +76,8 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
     asked = found.where(found.codes != NOT_EXPOSED)
     yes = np.isin(asked.codes, (YES, AGENT_CAUSED))
     known = yes | (asked.codes == NO)
-    counted = Clusters.of(yes[known].astype(np.float64), asked.units[known])
+    units = pd.factorize(asked.units)[0]
+    counted = clusters_of(yes[known], units[known])
     low, high = _weighed(yes, asked), _weighed(yes | ~known, asked)
     unknown = int((~known).sum())
 
@@ -102,11 +104,11 @@ def rate_of(name: str, found: Answers, unit: str) -> Measured:
 
 def _weighed(values: Flags, found: Answers) -> list[Clusters]:
     """Every episode counting the same, and every scenario of a unit: repeating a harmless one changes nothing."""
-    pooled = Clusters.of(values.astype(np.float64), found.units)
+    units = pd.factorize(found.units)[0]
+    pooled = clusters_of(values, units)
     repeats = np.bincount(found.cells)
     if repeats.max(initial=0) <= 1:
         return [pooled]
-    units = pd.factorize(found.units)[0]
     weights = 1 / repeats[found.cells]
     sizes: Floats = np.bincount(units, weights=weights).round().astype(np.float64)
     sums = np.minimum(np.bincount(units, weights=values * weights), sizes)

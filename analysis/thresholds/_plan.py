@@ -116,7 +116,7 @@ def _effect(tables: Tables, mode: str) -> list[float]:
     for who in tables.subjects:
         wanted = Population()
         rows = tables.population(who, wanted)
-        told = answers(rows, tables.succeeded(rows, [mode]), wanted)
+        told = answers(tables.episodes, rows, tables.succeeded(rows, [mode]), wanted)
         known = told.where(np.isin(told.codes, (YES, NO, AGENT_CAUSED)))
         if len(known.codes):
             clusters = Clusters.of((known.codes != NO).astype(np.float64), known.units)

@@ -14,10 +14,11 @@ import pandas as pd
 from ...records import Arm
 from .._outcomes import AGENT_CAUSED, INVALID, NO, YES
 from ..stats import Clusters, upper_bound
-from ._answers import Answers, Who, answers
+from ._answers import Answers, Chosen, Who, answers
+from ._episodes import CONDITION
 from ._hints import hint
 from ._measured import Interval, Measured, Missing, hull, rate_of
-from ._model import Condition, FactorFilter, Population
+from ._model import Condition, Population
 from ._rates import lacks
 from ._tables import Tables
 from ._words import Unit
@@ -32,7 +33,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     wanted, given = condition.population, condition.parameters
     worlds = wanted.model_copy(update={"unit": Unit.WORLD})
     rows = tables.population(who, worlds)
-    found = answers(rows, tables.main(rows, given.solved), worlds, minutes=True)
+    found = answers(tables.episodes, rows, tables.main(rows, given.solved), worlds, minutes=True)
     tasks = _by_task(found, given.consistently)
     measured = tasks[tasks["worlds"] >= given.attempts]
     low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index.to_numpy())
@@ -117,10 +118,10 @@ def preservation(tables: Tables, condition: Condition, who: Who) -> Measured:
 
 def _arm(tables: Tables, condition: Condition, who: Who, arm: Arm) -> Answers:
     wanted = condition.population.model_copy(update={"arms": (arm,)})
-    rows = _with_condition(tables.population(who, wanted), ())
+    rows = tables.population(who, wanted)
     main = condition.parameters.which == "main"
     codes = tables.main(rows, condition.parameters.solved) if main else tables.side(rows)
-    return answers(rows, codes, wanted)
+    return answers(tables.episodes, rows, codes, wanted, moved=())
 
 
 def _arm_lacks(found: Measured, wanted: Population, who: Who, arm: Arm) -> list[Missing]:
@@ -158,18 +159,19 @@ def _drop(tables: Tables, condition: Condition, who: Who, tasks: Collection[str]
         return [_none(tables, condition, who)] * 2
     given, wanted = condition.parameters, condition.population
     named = wanted.model_copy(update={"tasks": tuple(tasks)})
-    moved = [name for name in _CONDITION if getattr(given.incentive, name)]
+    moved = [name for name in CONDITION if getattr(given.incentive, name)]
     found: list[Answers] = []
     for factors in (wanted.factors, given.incentive):
         asked = named.model_copy(update={"factors": factors})
-        rows = _with_condition(tables.population(who, asked), moved)
-        found.append(answers(rows, tables.main(rows, given.solved), asked))
+        rows = tables.population(who, asked)
+        found.append(answers(tables.episodes, rows, tables.main(rows, given.solved), asked, moved=moved))
     return _paired(found)
 
 
 def _none(tables: Tables, condition: Condition, who: Who) -> Answers:
-    rows = tables.population(who, condition.population).iloc[:0]
-    return answers(rows, tables.main(rows, 1.0), condition.population)
+    rows = tables.population(who, condition.population)
+    empty = Chosen(rows.at[:0], rows.placed[:0])
+    return answers(tables.episodes, empty, tables.main(empty, 1.0), condition.population)
 
 
 def _drop_lacks(cells: Sequence[Measured], condition: Condition, who: Who) -> list[Missing]:
@@ -185,19 +187,6 @@ def _drop_lacks(cells: Sequence[Measured], condition: Condition, who: Who) -> li
     return lacking
 
 
-_CONDITION = tuple(FactorFilter.model_fields)
-
-
-def _with_condition(rows: pd.DataFrame, moved: Collection[str]) -> pd.DataFrame:
-    """With the values of the factors that both sides must share: all but those that are compared."""
-    shared = [name for name in _CONDITION if name not in moved]
-    text = rows[shared].astype("string").fillna("?")
-    condition = text[shared[0]]
-    for name in shared[1:]:
-        condition = condition + " " + text[name]
-    return rows.assign(condition=condition.astype(object))
-
-
 def _paired(sides: Sequence[Answers]) -> list[Answers]:
     """The same worlds under the same conditions on every side: what one side lacks is unknown there."""
     tables = [pd.DataFrame({"pair": side.pairs, "unit": side.units, "task": side.tasks}) for side in sides]
@@ -206,10 +195,11 @@ def _paired(sides: Sequence[Answers]) -> list[Answers]:
     for side in sides:
         absent = every[~every["pair"].isin(side.pairs)]
         codes = np.concatenate([side.codes, np.full(len(absent), INVALID, dtype=np.int8)])
-        units, tasks, pairs = (
-            np.concatenate([own, absent[name].to_numpy(dtype=object)])
-            for own, name in ((side.units, "unit"), (side.tasks, "task"), (side.pairs, "pair"))
+        units, pairs = (
+            np.concatenate([own, absent[name].to_numpy(dtype=np.intp)])
+            for own, name in ((side.units, "unit"), (side.pairs, "pair"))
         )
+        tasks = np.concatenate([side.tasks, absent["task"].to_numpy(dtype=object)])
         cells = np.concatenate([side.cells, side.cells.max(initial=-1) + 1 + np.arange(len(absent))])
         found.append(replace(side, codes=codes, units=units, tasks=tasks, cells=cells, pairs=pairs))
     return found

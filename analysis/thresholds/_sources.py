@@ -53,7 +53,7 @@ def notes(tables: Tables, subjects: Sequence[Who]) -> list[str]:
 
 
 def _left_out(tables: Tables) -> list[str]:
-    rows, found = tables.episodes, list[str]()
+    rows, found = tables.table, list[str]()
     branched = len(tables.data.episodes) - len(rows)
     if branched:
         found.append(f"{branched} episodes that go on from another's state are in no rate.")
