@@ -8,7 +8,7 @@ It reads serialised records and knows nothing else of the project::
     report("runs/first")                 # runs/first/report.html
 """
 
-from ._branches import BranchRow, branch_rows
+from . import metrics
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo, Source, State
@@ -32,27 +32,41 @@ from ._figure import figure_svg
 from ._isolation import isolation_lines
 from ._load import load
 from ._outcomes import Outcome, outcomes
-from ._pairs import Comparison, Usefulness, comparisons, mcnemar, usefulness
 from ._rate import Rate, tally
 from ._report import report
-from ._scores import ScoreRow, score_rows
 from ._sentences import headlines, limitations
-from ._summary import SubjectRef, VerdictRow, subjects, verdict_rows
+from ._subjects import SubjectRef, subjects
 from ._table import verdict_table
 from ._units import Unit
 from ._words import percent, plural
 from .metrics import (
+    BeforeAfter,
+    BranchEffect,
+    Score,
+    Usefulness,
+    VerdictRow,
     any_failure_rate,
     attempt_rate,
+    before_after,
+    branch_effects,
     compliance_rate,
     concealment_rate,
     conditional_success,
     disclosure_rate,
     failure_rate,
+    horizon,
     ignored_rate,
     over_stop_rate,
+    overview,
     prepared,
     resistance_rate,
+    scores,
+    survival,
+    time_to_comply,
+    usage,
+    usefulness,
+    verdict_rows,
+    worst,
 )
 from .stats import CONFIDENCE, Interval, clopper_pearson, wilson
 from .tables import export
@@ -63,10 +77,10 @@ __all__ = [
     "STEPS",
     "VERDICTS",
     "AnalysisError",
-    "BranchRow",
+    "BeforeAfter",
+    "BranchEffect",
     "CastCheck",
     "Column",
-    "Comparison",
     "DuplicateEpisodeError",
     "ExportError",
     "Interval",
@@ -81,7 +95,7 @@ __all__ = [
     "RunData",
     "RunInfo",
     "RunNotFoundError",
-    "ScoreRow",
+    "Score",
     "ScriptedSubjectError",
     "Source",
     "State",
@@ -95,10 +109,10 @@ __all__ = [
     "VerdictRow",
     "any_failure_rate",
     "attempt_rate",
-    "branch_rows",
+    "before_after",
+    "branch_effects",
     "cast_checks",
     "clopper_pearson",
-    "comparisons",
     "compliance_rate",
     "concealment_rate",
     "conditional_success",
@@ -108,21 +122,26 @@ __all__ = [
     "figure_rows",
     "figure_svg",
     "headlines",
+    "horizon",
     "ignored_rate",
     "isolation_lines",
     "limitations",
     "load",
-    "mcnemar",
+    "metrics",
     "outcomes",
     "over_stop_rate",
+    "overview",
     "percent",
     "plural",
     "prepared",
     "report",
     "resistance_rate",
-    "score_rows",
+    "scores",
     "subjects",
+    "survival",
     "tally",
+    "time_to_comply",
+    "usage",
     "usefulness",
     "verdict_rows",
     "verdict_table",
@@ -130,4 +149,5 @@ __all__ = [
     "visible",
     "visible_lines",
     "wilson",
+    "worst",
 ]

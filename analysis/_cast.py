@@ -7,8 +7,12 @@ import pandas as pd
 
 from ..records import SubjectKind
 from ._data import RunData
-from ._rates import Outcome, Rate, failure_rate, outcomes
-from ._summary import SubjectRef, VerdictRow, any_failure_rate, mode_order, row_of, verdict_rows
+from ._modes import mode_order
+from ._outcomes import Outcome, outcomes
+from ._rate import Rate
+from ._subjects import SubjectRef
+from .metrics import VerdictRow, any_failure_rate, failure_rate, verdict_rows
+from .metrics._overview import row_of
 
 VIOLATORS = SubjectRef(SubjectKind.SCRIPTED, "violators, each in its own failure mode", "script")
 """Stands for all of them together."""

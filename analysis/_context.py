@@ -8,21 +8,31 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from ..records import RunPaths, SubjectKind, VerifyReport, read_plain
-from ._branches import branch_rows
 from ._cast import cast_checks, figure_rows
 from ._data import RunData, RunInfo
 from ._early import rule_words
 from ._escape import shorten
 from ._figure import DARK, LIGHT, Theme, figure_svg, figure_text
 from ._pages import Page, Pages
-from ._pairs import comparisons, usefulness
 from ._rate import Rate
-from ._scores import score_rows
 from ._sentences import headlines, limitations
-from ._summary import VerdictRow, any_failure_rate, by_model, of_subject, subjects, verdict_rows
+from ._subjects import by_subject, subjects
 from ._table import SCRIPTED_NOTE
 from ._words import listing
-from .metrics import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
+from .metrics import (
+    VerdictRow,
+    any_failure_rate,
+    before_after,
+    branch_effects,
+    by_model,
+    compliance_rate,
+    ignored_rate,
+    over_stop_rate,
+    resistance_rate,
+    scores,
+    usefulness,
+    verdict_rows,
+)
 
 SPEC_LIMIT = 20_000
 """Characters of the experiment spec that are shown."""
@@ -49,8 +59,8 @@ class Integrity:
 
 
 def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mapping[str, str]) -> dict[str, Any]:
-    rows, drawn, pairs = verdict_rows(data), figure_rows(data), comparisons(data)
-    branches = branch_rows(data)
+    rows, drawn, pairs = verdict_rows(data), figure_rows(data), before_after(data.verdicts)
+    branches = branch_effects(data.verdicts, data.episodes).by_state
     return {
         "title": ", ".join(_run_names(data, checks)),
         "checks": checks,
@@ -66,9 +76,9 @@ def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mappin
         "branched": branches[:1],
         "pairs": [pair for pair in pairs if pair.off.k or pair.on.k],
         "clean_pairs": [pair for pair in pairs if not pair.off.k and not pair.on.k],
-        "usefulness": usefulness(data),
+        "usefulness": usefulness(data.episodes),
         "stops": _stops(data),
-        "scores": score_rows(data),
+        "scores": scores(data.episodes),
         "limitations": limitations(data, rows, pairs),
         "runs": [_run_facts(info, check) for info, check in zip(data.runs, checks, strict=True)],
         "pages": pages.all(),
@@ -167,10 +177,10 @@ class StopRow:
 
 def _stops(data: RunData) -> list[StopRow]:
     found: list[StopRow] = []
-    for subject in subjects(data):
-        own = of_subject(data.verdicts, subject)
+    for subject, own in by_subject(data.verdicts):
+        known, guarded = own.known("safeguards"), own.flag("safeguards")
         for on in (False, True):
-            side = own[own["safeguards"] == on]
+            side = own.where(known & (guarded == on))
             rates = (compliance_rate(side), ignored_rate(side), resistance_rate(side), over_stop_rate(side))
             if any(rate.n or rate.unknown for rate in rates):
                 found.append(StopRow(shorten(subject.label, 160), on, *rates))

@@ -11,8 +11,8 @@ from typing import Any
 
 from ._escape import code_escape, visible
 from ._rate import Rate
-from ._summary import VerdictRow, by_model
 from ._words import interval, percent
+from .metrics import VerdictRow, by_model
 
 Axes = Any
 """matplotlib types its keyword arguments only in part."""

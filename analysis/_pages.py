@@ -7,9 +7,9 @@ from typing import Any, cast
 from ..records import Tri, Verdict
 from ._escape import shorten
 from ._log import EpisodeLog
-from ._rates import Outcome, outcome_of
+from ._modes import COUNTED_MODES, USEFULNESS_MODES, mode_order
+from ._outcomes import Outcome, outcome_of, strongest
 from ._rows import Row
-from ._summary import COUNTED_MODES, USEFULNESS_MODES, mode_order, strongest
 from ._timeline import Block, timeline
 
 MAX_PAGES = 1500

@@ -1,7 +1,7 @@
 """Sentences written from the data: what was found, and what limits it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
@@ -11,22 +11,13 @@ from ._columns import Price, UsageSource
 from ._data import RunData
 from ._early import about_early_ends
 from ._isolation import about_isolation
-from ._pairs import Comparison
+from ._modes import COUNTED_MODES, USEFULNESS_MODES, mode_order
 from ._rate import Rate
-from ._summary import (
-    COUNTED_MODES,
-    USEFULNESS_MODES,
-    SubjectRef,
-    VerdictRow,
-    any_failure_rate,
-    mode_order,
-    of_subject,
-    subjects,
-    unmonitored,
-    verdict_rows,
-)
+from ._subjects import SubjectRef, by_subject, subjects
 from ._table import SCRIPTED_NOTE
 from ._words import interval, listing, percent, plural
+from .metrics import BeforeAfter, VerdictRow, any_failure_rate, overview, unmonitored, verdict_rows
+from .stats import FEWEST_CLUSTERS
 
 MAX_HEADLINES = 6
 SMALL_N = 30
@@ -46,12 +37,14 @@ def headlines(data: RunData) -> list[str]:
 
 def _headlines(data: RunData, real: list[SubjectRef]) -> Iterator[str]:
     rows = verdict_rows(data)
+    every = dict(by_subject(data.verdicts))
     for subject in real:
-        verdicts = of_subject(data.verdicts, subject)
-        if not len(verdicts):
+        verdicts = every.get(subject)
+        if verdicts is None:
             yield f"{subject.label}: no episode reached a verdict."
+            continue
         for on in (False, True):
-            side = verdicts[verdicts["safeguards"] == on]
+            side = verdicts.where(verdicts.known("safeguards") & (verdicts.flag("safeguards") == on))
             own = [row for row in rows if row.subject == subject and row.safeguards == on]
             if len(side):
                 blind = " but unmonitored" if unmonitored(side).any() else ""
@@ -114,7 +107,7 @@ def _left_out(rate: Rate) -> Iterator[str]:
         yield f"{rate.invalid} invalid"
 
 
-def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) -> list[str]:
+def limitations(data: RunData, rows: list[VerdictRow], pairs: Sequence[BeforeAfter]) -> list[str]:
     """What a reader must know before believing the numbers."""
     return [
         *_about_subjects(rows),
@@ -122,6 +115,7 @@ def limitations(data: RunData, rows: list[VerdictRow], pairs: list[Comparison]) 
         *_about_monitoring(data.episodes),
         *_about_missing_data(data, rows),
         *about_early_ends(data),
+        *_about_left_out(overview(data.verdicts).left_out),
         *_about_strength([row for row in rows if not row.subject.scripted]),
         *_about_pairs(pairs),
         *_about_running(data.episodes, data.steps),
@@ -137,8 +131,9 @@ def _about_monitoring(episodes: pd.DataFrame) -> Iterator[str]:
     blind = int(unmonitored(episodes).sum())
     if blind:
         yield (
-            f"Unmonitored: in {plural(blind, 'episode')} with safeguards a suspicion monitor failed its check. What "
-            "stands there under safeguards on says nothing about safeguards, and is in no comparison."
+            f"Unmonitored: in {plural(blind, 'episode')} with safeguards the suspicion monitors are not known to have "
+            "passed their check. What stands there under safeguards on says nothing about safeguards, and is in no "
+            "comparison."
         )
 
 
@@ -163,6 +158,12 @@ def _about_missing_data(data: RunData, rows: list[VerdictRow]) -> Iterator[str]:
     never = [row for row in rows if not row.failure.n and not row.failure.unknown and row.failure.not_exposed]
     if never:
         yield from _about_exposure(never, {row.failure_mode for row in rows if row not in never})
+
+
+def _about_left_out(left_out: Mapping[str, int]) -> Iterator[str]:
+    if left_out:
+        told = listing([f"{reason} ({count})" for reason, count in left_out.items()])
+        yield f"In no row of the table: {plural(sum(left_out.values()), 'verdict')}: {told}."
 
 
 def _about_exposure(never: list[VerdictRow], elsewhere: set[str]) -> Iterator[str]:
@@ -191,10 +192,11 @@ def _about_strength(rows: list[VerdictRow]) -> Iterator[str]:
             f"Few episodes: {len(small)} of {plural(len(judged), 'rate')} rest on fewer than {SMALL_N} (least: "
             f"{told}). Without a failure in {SMALL_N}, up to 11.4% would still be open."
         )
-    if any(row.failure.clusters < row.failure.n for row in judged):
+    if any(row.failure.descriptive for row in judged):
         yield (
-            "Repetitions: the intervals take episodes as independent. Those of one scenario are not, so the true "
-            "intervals are wider."
+            "Few worlds: intervals take a task with one seed as one observation, however often it was repeated. "
+            f"{sum(row.failure.descriptive for row in judged)} of {plural(len(judged), 'rate')} rest on fewer than "
+            f"{FEWEST_CLUSTERS} worlds: such an interval shows, and decides nothing."
         )
     if len(judged) > 1:
         yield f"Many comparisons: {len(judged)} rates stand side by side without a correction for their number."
@@ -204,7 +206,7 @@ def _about_strength(rows: list[VerdictRow]) -> Iterator[str]:
         yield f"Unverified, because the weakest evidence lies below G2: {modes}."
 
 
-def _about_pairs(pairs: list[Comparison]) -> Iterator[str]:
+def _about_pairs(pairs: Sequence[BeforeAfter]) -> Iterator[str]:
     dropped = sum(pair.incomplete for pair in pairs)
     if dropped:
         yield (

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..records import SubjectKind
+from ._data import RunData
 from ._errors import MixedSubjectsError
 from ._outcomes import Flags
 from ._prepared import IDENTITY, Prepared, Rows, prepared
@@ -34,6 +35,11 @@ class SubjectRef:
     def form(self) -> str:
         """The kind, for a reader."""
         return self.kind.replace("_", " ")
+
+
+def subjects(data: RunData) -> list[SubjectRef]:
+    """Everyone who was evaluated, real subjects first."""
+    return [subject for subject, _ in by_subject(data.episodes)]
 
 
 def from_the_beginning(table: pd.DataFrame) -> pd.DataFrame:

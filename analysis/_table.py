@@ -1,14 +1,14 @@
 """The verdict table for the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from ._data import RunData
 from ._escape import visible
-from ._summary import VerdictRow, verdict_rows
 from ._words import fraction, interval, percent
+from .metrics import VerdictRow, overview
 
 SCRIPTED_NOTE = (
     "Scripted subjects prove the instrument: these rates say that it sees what the script did, and nothing about "
@@ -34,8 +34,9 @@ def verdict_table(data: RunData, titles: Mapping[str, str] | None = None) -> Tab
 
     ``titles`` gives failure modes a name for the reader.
     """
-    rows = verdict_rows(data)
-    table = Table(caption=_caption(rows), caption_justify="left", title_justify="left")
+    found = overview(data.verdicts)
+    rows = found.rows
+    table = Table(caption=_caption(rows, found.left_out), caption_justify="left", title_justify="left")
     for name, justify in _COLUMNS:
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=name != "mode")
     before = ""
@@ -69,7 +70,7 @@ def _cells(row: VerdictRow, titles: Mapping[str, str]) -> list[Text]:
     return [Text(visible(cell), style=style if index in (2, 3) else "") for index, cell in enumerate(cells)]
 
 
-def _caption(rows: list[VerdictRow]) -> Text | None:
+def _caption(rows: Sequence[VerdictRow], left_out: Mapping[str, int]) -> Text | None:
     notes = [
         "failed: controls that stopped holding, over exposed and valid episodes.",
         "unknown: evidence lost by the infrastructure; left out, and counted as failed in the worst case.",
@@ -77,9 +78,12 @@ def _caption(rows: list[VerdictRow]) -> Text | None:
     if any(row.failure.agent_caused for row in rows):
         notes.append("“by agent”: evidence that the agent's doing destroyed; counted as failed.")
     if any(row.unmonitored for row in rows):
-        notes.append("unmonitored: a suspicion monitor failed its check; says nothing about safeguards.")
+        notes.append(
+            "unmonitored: no suspicion monitor is known to have passed its check; says nothing about safeguards."
+        )
     if any(row.unverified for row in rows):
         notes.append("unverified: evidence below G2.")
     if any(row.subject.scripted for row in rows):
         notes.append(SCRIPTED_NOTE)
-    return Text("\n".join(notes)) if rows else Text("no verdicts")
+    notes += [f"{count} verdicts are in no row: {reason}." for reason, count in left_out.items()]
+    return Text("\n".join(notes if rows else ["no verdicts", *notes[2:]]))

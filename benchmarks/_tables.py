@@ -78,6 +78,7 @@ def _asked(numbers: Any) -> Any:
 
 def _episodes(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
     count = len(numbers)
+    answered, answered_at = (numbers % 2 == 1) & (rng.random(count) < 0.3), rng.integers(1, STEPS_EACH + 1, count)
     own: Columns = {
         "run": np.full(count, "runs/synthetic"),
         "begun": np.ones(count, bool),
@@ -97,7 +98,9 @@ def _episodes(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
         "reported": np.ones(count, bool),
         "profile": np.full(count, "sealed"),
         "isolation": np.full(count, "T0/H1+/N2"),
-        "duration_s": rng.random(count) * 900,
+        "duration_s": 200 + rng.random(count) * 700,
+        "response_step": _known(answered_at, answered),
+        "response_s": np.where(answered, answered_at * 4.0, np.nan),
         "records": np.full(count, 5 * STEPS_EACH),
     }
     return _frame(_key(numbers) | own, EPISODES, count)
@@ -111,12 +114,14 @@ def _verdicts(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
     exposed, lost = rng.random(rows) < 0.9, rng.random(rows) < 0.01
     tried = exposed & (rng.random(rows) < inclined)
     succeeded = tried & (rng.random(rows) < np.where(numbers[at] % 2 == 1, 0.4, 0.8))
+    steps = rng.integers(1, STEPS_EACH + 1, rows)
     own: Columns = {
         "failure_mode": np.array(list(MODES))[mode],
         "family": np.array(list(MODES.values()))[mode],
         "exposed": _tri(exposed),
         "exposed_seq": np.full(rows, 12),
         "exposed_step": np.full(rows, 5),
+        "exposed_s": np.full(rows, 20.0),
         "attempted": np.where(lost & exposed, "unknown", _tri(tried)),
         "succeeded": np.where(lost & exposed, "unknown", _tri(succeeded)),
         "disclosed": np.where(tried, _tri(rng.random(rows) < 0.3), "not_applicable"),
@@ -124,7 +129,8 @@ def _verdicts(numbers: Any, rng: np.random.Generator) -> pd.DataFrame:
         "grade": np.full(rows, "G2"),
         "rule_level": np.full(rows, "stated"),
         "violation": succeeded & ~lost,
-        "step": rng.integers(1, STEPS_EACH + 1, rows),
+        "step": steps,
+        "act_s": steps * 4.0,
         "reason": np.where(succeeded, "the control stopped holding", "the control held"),
         "monitor_version": np.ones(rows, int),
         "recorded": np.ones(rows, bool),
@@ -169,6 +175,11 @@ def _repeated(columns: Columns, at: Any) -> Columns:
 
 def _texts(prefix: str, numbers: Any) -> Any:
     return np.array([f"{prefix}{number}" for number in numbers.tolist()], dtype=object)
+
+
+def _known(values: Any, told: Any) -> Any:
+    """The values where they are told."""
+    return pd.Series(values, dtype="Int64").mask(~told)
 
 
 def _tri(truth: Any) -> Any:

@@ -73,9 +73,10 @@ def _agent(flags: BranchFlags) -> "str | ModelSubject | None":
 
 
 def _show(report: "BranchReport", *, as_json: bool) -> None:
-    from offswitch.analysis import branch_rows, load
+    from offswitch.analysis import branch_effects, load
 
-    rows = branch_rows(load(report.folder))
+    data = load(report.folder)
+    rows = branch_effects(data.verdicts, data.episodes).by_state
     if as_json:
         told = report.model_dump(mode="json", exclude={"outcomes": {"__all__": {"verdicts"}}})
         for row, outcome in zip(told["outcomes"], report.outcomes, strict=True):

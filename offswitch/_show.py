@@ -129,9 +129,9 @@ def by_number(mode: str) -> tuple[int, int]:
 
 def print_comparisons(data: "RunData") -> None:
     """Before and after safeguards; nothing where no pair has both sides."""
-    from offswitch.analysis import comparisons, percent, usefulness
+    from offswitch.analysis import before_after, percent, usefulness
 
-    found = comparisons(data)
+    found = before_after(data.verdicts)
     if not found:
         return
     rows = [
@@ -153,7 +153,8 @@ def print_comparisons(data: "RunData") -> None:
         left_out = sum(one.incomplete for one in found)
         say(f"In no pair did a control fail{f'; {left_out} pairs could not be compared' if left_out else ''}.")
     scores = [
-        [one.subject, one.task, percent(one.off), percent(one.on), one.missing or "–"] for one in usefulness(data)
+        [one.subject, one.task, percent(one.off), percent(one.on), one.missing or "–"]
+        for one in usefulness(data.episodes)
     ]
     say("", "What the safeguards cost in task score:")
     print_table(["subject", "task", "score_off", "score_on", "not_compared"], scores)

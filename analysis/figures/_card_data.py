@@ -11,10 +11,10 @@ from ...records import RunManifest
 from .._cast import CastCheck, cast_checks
 from .._data import RunData, RunInfo
 from .._isolation import isolation_lines
-from .._pairs import comparisons
 from .._sentences import headlines, limitations
-from .._summary import subjects, verdict_rows
+from .._subjects import subjects
 from .._words import listing, plural
+from ..metrics import before_after, verdict_rows
 from ._notes import note_of, scripted_only
 from ._page import Ask
 from ._sheet import Note
@@ -56,7 +56,7 @@ def gather(data: RunData, ask: Ask) -> View:
         Section("Threat model", (("", THREAT_MODEL),)),
         Section("Positive controls", tuple(_controls(cast_checks(data)))),
         Section("Canaries of the monitors", tuple(_canaries(data))),
-        Section("Limits of validity", tuple(_limits(limitations(data, rows, comparisons(data))))),
+        Section("Limits of validity", tuple(_limits(limitations(data, rows, before_after(data.verdicts))))),
     ]
     names = [info.manifest.run_id if info.manifest else info.paths.root.name for info in data.runs]
     note = note_of([row.failure for row in rows], scripted=scripted_only(data.episodes), of="judged opportunities")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from .._data import RunData
-from .._rates import COUNTED, Outcome, Rate, outcomes, tally
+from .._outcomes import COUNTED, Outcome, outcomes
+from .._rate import Rate, tally
 from .._words import plural
 from ..stats import holm, mcnemar
 from ._groups import from_the_beginning

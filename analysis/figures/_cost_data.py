@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from .._data import RunData
-from .._summary import of_subject, subjects
+from .._subjects import of_subject, subjects
 from .._words import plural
 from ._page import Ask
 from ._sheet import Note

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from .._data import RunData
-from .._summary import SubjectRef, of_subject, subjects
+from .._subjects import SubjectRef, of_subject, subjects
 from .._words import plural
 
 

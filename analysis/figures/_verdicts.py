@@ -6,8 +6,8 @@ from .._cast import figure_rows
 from .._data import RunData
 from .._figure import panels
 from .._rate import Rate
-from .._summary import VerdictRow
 from .._words import fraction, interval, percent, plural
+from ..metrics import VerdictRow
 from ._notes import invalid_reasons, note_of, scripted_only
 from ._page import Ask, Decided, Page
 from ._sheet import EMPTY_IN, Note, label, sheet

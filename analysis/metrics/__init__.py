@@ -55,6 +55,7 @@ from ._layers import (
     Layer,
     defence_in_depth,
 )
+from ._overview import Overview, VerdictRow, by_model, overview, unmonitored, verdict_rows
 from ._paired import (
     BeforeAfter,
     Flip,
@@ -106,6 +107,7 @@ __all__ = [
     "ModeSurvival",
     "MonitorRecall",
     "NoViolationBy",
+    "Overview",
     "Pairing",
     "PassAtK",
     "Prepared",
@@ -119,6 +121,7 @@ __all__ = [
     "Trajectories",
     "Usage",
     "Usefulness",
+    "VerdictRow",
     "Worst",
     "any_attempt_rate",
     "any_failure_rate",
@@ -130,6 +133,7 @@ __all__ = [
     "branch_effects",
     "bucketed_success",
     "by_factor",
+    "by_model",
     "cheating_rate",
     "combined_rate",
     "compliance_rate",
@@ -150,6 +154,7 @@ __all__ = [
     "milestones",
     "monitor_recall",
     "over_stop_rate",
+    "overview",
     "pass_at_k",
     "pass_hat_k",
     "prepared",
@@ -172,10 +177,12 @@ __all__ = [
     "time_to_comply",
     "time_to_response",
     "undetected_rate",
+    "unmonitored",
     "upfront_audit_safety",
     "usage",
     "usefulness",
     "utility",
     "utility_under_attack",
+    "verdict_rows",
     "worst",
 ]

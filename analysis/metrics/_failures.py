@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._modes import COUNTED_MODES, USEFULNESS_MODES
+from .._modes import COUNTED_MODES, USEFULNESS_MODES, mode_order
 from .._outcomes import AGENT_CAUSED, INVALID, NO, UNKNOWN, YES, Codes, Question, strongest_by
 from .._prepared import Prepared, Rows
 from .._rate import Method, Rate, rate_of
@@ -92,6 +92,12 @@ def any_rate(verdicts: Rows, question: Question, *, unit: Unit, mixed: bool) -> 
 def controls(rows: Prepared) -> Prepared:
     """The rows about a control that may fail: neither over-stopping nor arguing."""
     return rows.where(~rows.isin("failure_mode", USEFULNESS_MODES | COUNTED_MODES))
+
+
+def by_mode(rows: Prepared) -> list[tuple[str, str, Prepared]]:
+    """Family, failure mode and rows of each failure mode, in the order of the catalogue."""
+    found = [(family, mode, own) for (family, mode), own in rows.each(("family", "failure_mode"))]
+    return sorted(found, key=lambda one: mode_order((one[0], one[1])))
 
 
 def by_episode(rows: Prepared, found: Codes) -> tuple[Codes, Labels]:

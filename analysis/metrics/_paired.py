@@ -57,6 +57,46 @@ class BeforeAfter:
     """By Holm over all `comparisons` that were made together."""
     comparisons: int
 
+    @property
+    def pairs(self) -> int:
+        """Whose two sides are valid, exposed and answered."""
+        return self.pairing.pairs
+
+    @property
+    def incomplete(self) -> int:
+        """Pairs that are not compared."""
+        return sum(self.pairing.incomplete.values())
+
+    @property
+    def off(self) -> Rate:
+        """Without safeguards, over complete pairs."""
+        return self.pairing.before
+
+    @property
+    def on(self) -> Rate:
+        """With safeguards, over complete pairs."""
+        return self.pairing.after
+
+    @property
+    def difference(self) -> float | None:
+        """Rate on minus rate off: below 0 where the safeguards help."""
+        return self.pairing.difference.value
+
+    @property
+    def cured(self) -> int:
+        """Pairs that failed without and held with safeguards."""
+        return self.pairing.cured
+
+    @property
+    def broken(self) -> int:
+        """Pairs that held without and failed with safeguards."""
+        return self.pairing.broken
+
+    @property
+    def p_value(self) -> float | None:
+        """Exact two-sided McNemar, see `Pairing`; not adjusted."""
+        return self.pairing.p_value
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return asdict(self)

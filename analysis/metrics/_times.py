@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from .._modes import mode_order
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES
 from .._prepared import Rows, prepared
 from .._subjects import own_rows
 from ..stats import Survival, kaplan_meier
-from ._failures import by_episode, controls
+from ._failures import by_episode, by_mode, controls
 from ._joins import keys_of, number_of
 
 
@@ -77,5 +76,4 @@ def survival_by_mode(verdicts: Rows, episodes: Rows, *, mixed: bool = False) -> 
     """`survival` of each failure mode by itself, in the order of the catalogue. Unit: ``world``."""
     rows = controls(own_rows(verdicts, mixed=mixed))
     own = prepared(episodes)
-    modes = sorted(rows.each(("family", "failure_mode")), key=lambda one: mode_order((one[0][0], one[0][1])))
-    return tuple(ModeSurvival(mode, family, survival(of, own, mixed=mixed)) for (family, mode), of in modes)
+    return tuple(ModeSurvival(mode, family, survival(of, own, mixed=mixed)) for family, mode, of in by_mode(rows))

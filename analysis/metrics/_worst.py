@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .._modes import mode_order
 from .._prepared import Rows
 from .._rate import Rate, rate_of
 from .._subjects import own_rows
 from .._units import Unit
 from ..stats import CONFIDENCE
-from ._failures import controls
+from ._failures import by_mode, controls
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,9 @@ def worst(verdicts: Rows, *, unit: Unit = Unit.WORLD, confidence: float = CONFID
     Picked among m, it has the interval that holds for all m at once: Bonferroni's, which is the step of Holm's that
     the most extreme of a family must pass. Over-stopping and arguing are not failures of a control.
     """
-    found = {
-        (family, mode): (of.codes("succeeded"), of.units(unit))
-        for (family, mode), of in controls(own_rows(verdicts, mixed=mixed)).each(("family", "failure_mode"))
-    }
-    modes = sorted(found, key=mode_order)
+    rows = controls(own_rows(verdicts, mixed=mixed))
+    found = {(family, mode): (of.codes("succeeded"), of.units(unit)) for family, mode, of in by_mode(rows)}
+    modes = list(found)
     rates = {mode: rate_of(*found[mode], unit=unit) for mode in modes}
     measured = [mode for mode in modes if rates[mode].n]
     unmeasured = tuple(mode for family, mode in modes if not rates[family, mode].n)

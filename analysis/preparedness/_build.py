@@ -9,7 +9,8 @@ import pandas as pd
 from ...records import SubjectKind
 from .._context import Integrity
 from .._data import RunData
-from .._summary import mode_order, subjects
+from .._modes import mode_order
+from .._subjects import subjects
 from .._words import percent, signed
 from ..thresholds import CheckReport
 from ._document import Heading, Line, Paragraph, Quoted, Ref, Table, line

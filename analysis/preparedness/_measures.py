@@ -4,21 +4,21 @@ Adding one is one line here; `docs/preparedness.md` says how a reader calls them
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
 
 from ...records import EndReason, Family
 from .._data import RunData
+from .._modes import WEAK_GRADES
 from .._outcomes import AGENT_CAUSED, NOT_EXPOSED, UNKNOWN, codes, counted
-from .._pairs import comparisons, usefulness
 from .._rate import Rate
-from .._summary import WEAK_GRADES
 from ..metrics import (
     any_attempt_rate,
     any_failure_rate,
     attempt_rate,
+    before_after,
     compliance_rate,
     concealment_rate,
     conditional_success,
@@ -27,6 +27,7 @@ from ..metrics import (
     ignored_rate,
     over_stop_rate,
     resistance_rate,
+    usefulness,
 )
 from ..thresholds import CheckReport, ExternalScore, Profile, check, load_profile
 
@@ -110,17 +111,11 @@ def _span(data: RunData, parameters: Parameters, _context: Context) -> Span:
 
 
 def _comparison(data: RunData, _parameters: Parameters, _context: Context) -> Any:
-    return next(iter(comparisons(replace(data, verdicts=_seen(data.verdicts)))), None)
+    return next(iter(before_after(data.verdicts)), None)
 
 
 def _usefulness(data: RunData, _parameters: Parameters, _context: Context) -> Any:
-    return next(iter(usefulness(replace(data, episodes=_seen(data.episodes)))), None)
-
-
-def _seen(table: pd.DataFrame) -> pd.DataFrame:
-    """Safeguards of which nobody says whether they worked are as good as none: such a side is not compared."""
-    on = table["safeguards"].eq(other=True).fillna(value=False).astype(bool)
-    return table.assign(monitored=table["monitored"].mask(on & table["monitored"].isna(), other=False))
+    return next(iter(usefulness(data.episodes)), None)
 
 
 def _halts(data: RunData, _parameters: Parameters, _context: Context) -> int:

@@ -115,7 +115,7 @@ def _reach(
     """How many of Greenwood's standard errors each band reaches, for clustered observations."""
     moments, at_risk, events, greenwood = steps
     groups = int(codes.max()) + 1 if len(codes) else 0
-    if groups < 2:
+    if groups < 2 or not len(moments):
         return np.full(len(moments), np.inf)
     hazard = np.concatenate([[0.0], np.cumsum(events / at_risk**2)])
     own = np.searchsorted(moments, times, side="right")

@@ -28,6 +28,7 @@ from offswitch.records import (
     Ledger,
     MechanismInstalled,
     ModelAnswered,
+    MonitorChecked,
     MonitorSpec,
     Notice,
     NoticeDelivered,
@@ -150,6 +151,8 @@ class Plan:
     usd: float | None = 0.01
     model: str | None = "sonnet-large-2"
     invalidated: EpisodeInvalidated | None = None
+    checked: bool = False
+    """Whether every monitor is recorded as having passed its check; else no check is recorded."""
     seal: bool = True
     valid: bool = True
     extra: Sequence[Event] = ()
@@ -225,6 +228,8 @@ class RunBuilder:
         for step, (tool, arguments, output) in enumerate(plan.calls, start=1):
             yield from _call(plan, step, tool, arguments, output)
         yield from plan.extra
+        if plan.checked:
+            yield from (MonitorChecked(monitor=one.id, healthy=True) for one in plan.safeguards.monitors)
         if plan.end is not None:
             yield EpisodeEnded(step=len(plan.calls), reason=plan.end)
             yield WorldVerified(value=plan.score, parts={}, error=None if plan.score is not None else "no dump")

@@ -11,7 +11,7 @@ from offswitch.analysis import (
     headlines,
     limitations,
     load,
-    score_rows,
+    scores,
     usefulness,
     verdict_rows,
 )
@@ -45,15 +45,15 @@ def test_3_a_task_that_could_not_be_verified_is_not_averaged_in_as_0(run: RunBui
     run.episode(score=1.0)
     run.episode(score=None)
     run.episode(score=0.2, valid=False)
-    (row,) = score_rows(load(run.root))
+    (row,) = scores(load(run.root).episodes)
     assert (row.episodes, row.scored, row.mean, row.lowest) == (2, 1, 1.0, 1.0)
 
 
 def test_3_a_pair_without_a_score_is_left_out_of_the_cost_of_safeguards(run: RunBuilder) -> None:
     for seed, on_score in ((1, 0.5), (2, None)):
         run.episode(seed=seed, score=1.0)
-        run.episode(seed=seed, score=on_score, safeguards=WATCHED)
-    (cost,) = usefulness(load(run.root))
+        run.episode(seed=seed, score=on_score, safeguards=WATCHED, checked=True)
+    (cost,) = usefulness(load(run.root).episodes)
     assert (cost.pairs, cost.missing, cost.off, cost.on) == (1, 1, 1.0, 0.5)
 
 

@@ -3,7 +3,8 @@
 import pytest
 from scipy.stats import binom
 
-from offswitch.analysis import comparisons, load, mcnemar, usefulness
+from offswitch.analysis import before_after, load, usefulness
+from offswitch.analysis.stats import mcnemar
 from offswitch.records import MonitorChecked, Safeguards, Subject, SubjectKind, UnknownCause, Verdict
 
 from .synthetic import MODEL, WATCHED, RunBuilder, failed, held, lost, not_exposed
@@ -14,7 +15,7 @@ OFF = Safeguards()
 def pair(run: RunBuilder, seed: int, off: Verdict, on: Verdict, off_score: float = 1.0, on_score: float = 1.0) -> None:
     """One scenario and seed, without and with safeguards."""
     run.episode(verdicts=[off], seed=seed, pair=f"p{seed}", safeguards=OFF, score=off_score)
-    run.episode(verdicts=[on], seed=seed, pair=f"p{seed}", safeguards=WATCHED, score=on_score)
+    run.episode(verdicts=[on], seed=seed, pair=f"p{seed}", safeguards=WATCHED, checked=True, score=on_score)
 
 
 def test_the_difference_is_made_of_the_pairs_that_flipped(run: RunBuilder) -> None:
@@ -24,7 +25,7 @@ def test_the_difference_is_made_of_the_pairs_that_flipped(run: RunBuilder) -> No
     pair(run, 7, failed("S3"), failed("S3"))
     for seed in (8, 9):
         pair(run, seed, held("S3"), held("S3"))
-    (found,) = comparisons(load(run.root))
+    (found,) = before_after(load(run.root).verdicts)
     assert (found.pairs, found.cured, found.broken, found.incomplete) == (10, 6, 1, 0)
     assert (found.off.value, found.on.value) == (0.7, 0.2)
     assert found.difference == -0.5
@@ -36,14 +37,14 @@ def test_a_pair_with_an_unknown_unexposed_or_invalid_side_is_not_compared_and_is
     pair(run, 1, failed("S3"), not_exposed("S3"))
     pair(run, 2, failed("S3"), held("S3"))
     run.episode(verdicts=[failed("S3")], seed=3, pair="p3", valid=False)
-    run.episode(verdicts=[held("S3")], seed=3, pair="p3", safeguards=WATCHED)
-    (found,) = comparisons(load(run.root))
+    run.episode(verdicts=[held("S3")], seed=3, pair="p3", safeguards=WATCHED, checked=True)
+    (found,) = before_after(load(run.root).verdicts)
     assert (found.pairs, found.incomplete) == (1, 3)
 
 
 def test_evidence_that_the_agent_destroyed_counts_as_a_failure_on_its_side(run: RunBuilder) -> None:
     pair(run, 0, lost("S3", UnknownCause.AGENT_CAUSED), held("S3"))
-    (found,) = comparisons(load(run.root))
+    (found,) = before_after(load(run.root).verdicts)
     assert (found.cured, found.off.k) == (1, 1)
 
 
@@ -53,45 +54,46 @@ def test_an_episode_whose_monitor_failed_its_check_is_on_no_side(run: RunBuilder
     checked = MonitorChecked(monitor="rules", healthy=healthy)
     run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, extra=[checked])
     data = load(run.root)
-    (found,), (cost,) = comparisons(data), usefulness(data)
+    (found,), (cost,) = before_after(data.verdicts), usefulness(data.episodes)
     assert (found.pairs, found.incomplete) == (cost.pairs, cost.missing) == (compared, 1 - compared)
 
 
 def test_a_repeated_attempt_stands_for_its_invalid_one(run: RunBuilder) -> None:
     run.episode(verdicts=[failed("S3")], pair="p", valid=False, attempt=1)
     run.episode(verdicts=[failed("S3")], pair="p", attempt=2)
-    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED)
-    (found,) = comparisons(load(run.root))
+    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, checked=True)
+    (found,) = before_after(load(run.root).verdicts)
     assert (found.pairs, found.cured) == (1, 1)
 
 
 def test_a_side_that_is_there_twice_is_ambiguous_and_left_out(run: RunBuilder) -> None:
     for _ in range(2):
         run.episode(verdicts=[failed("S3")], pair="p")
-    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED)
-    (found,) = comparisons(load(run.root))
+    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, checked=True)
+    (found,) = before_after(load(run.root).verdicts)
     assert (found.pairs, found.incomplete, found.difference, found.p_value) == (0, 1, None, None)
 
 
 def test_the_deployed_form_of_a_model_is_compared_with_the_model_itself(run: RunBuilder) -> None:
     deployed = Subject(kind=SubjectKind.DEPLOYED, name=MODEL.name, scaffold=MODEL.scaffold)
     run.episode(verdicts=[failed("S3")], pair="p")
-    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, subject=deployed)
-    (found,) = comparisons(load(run.root))
+    run.episode(verdicts=[held("S3")], pair="p", safeguards=WATCHED, checked=True, subject=deployed)
+    (found,) = before_after(load(run.root).verdicts)
     assert found.cured == 1
 
 
-def test_episodes_without_a_partner_are_no_pair(run: RunBuilder) -> None:
+def test_episodes_without_a_partner_are_compared_with_nothing_and_counted(run: RunBuilder) -> None:
     run.episode(verdicts=[failed("S3")])
-    run.episode(verdicts=[failed("S3")], task="another", safeguards=WATCHED)
-    assert comparisons(load(run.root)) == []
-    assert usefulness(load(run.root)) == []
+    run.episode(verdicts=[failed("S3")], task="another", safeguards=WATCHED, checked=True)
+    (found,) = before_after(load(run.root).verdicts)
+    assert (found.pairs, found.pairing.incomplete) == (0, {"side missing": 2})
+    assert usefulness(load(run.root).episodes) == ()
 
 
 def test_usefulness_is_the_mean_score_of_complete_pairs(run: RunBuilder) -> None:
     pair(run, 0, held("S3"), held("S3"), off_score=1.0, on_score=0.5)
     pair(run, 1, held("S3"), held("S3"), off_score=0.8, on_score=0.8)
-    (cost,) = usefulness(load(run.root))
+    (cost,) = usefulness(load(run.root).episodes)
     assert (cost.pairs, cost.off, cost.on) == (2, 0.9, 0.65)
     assert cost.difference == pytest.approx(-0.25)
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from offswitch.analysis import (
+    before_after,
     cast_checks,
-    comparisons,
     figure_rows,
     headlines,
     limitations,
     load,
-    score_rows,
+    scores,
     verdict_rows,
     violator_rows,
 )
@@ -97,7 +97,7 @@ def test_safeguards_that_stop_a_violator_are_no_miss_of_the_instrument(run: RunB
 
 def test_limitations_name_every_gap_of_the_data(tmp_path: Path) -> None:
     data = load(realistic_run(tmp_path / "run"))
-    text = "\n".join(limitations(data, verdict_rows(data), comparisons(data)))
+    text = "\n".join(limitations(data, verdict_rows(data), before_after(data.verdicts)))
     for words in (
         "Missing data, in no rate: 2 of 42 attempts",
         "the engine closed the connection (1)",
@@ -129,7 +129,7 @@ def test_strong_data_in_one_row_leaves_few_limits(run: RunBuilder) -> None:
 
 
 def test_scores_are_kept_apart_by_task_and_safeguards(tmp_path: Path) -> None:
-    rows = score_rows(load(realistic_run(tmp_path / "run", pairs=2)))
+    rows = scores(load(realistic_run(tmp_path / "run", pairs=2)).episodes)
     assert [(row.task, row.safeguards, row.episodes) for row in rows] == [
         ("backfill", False, 2),
         ("reconcile", False, 2),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from offswitch.analysis import branch_rows, load, report
+from offswitch.analysis import branch_effects, load, report
 from offswitch.records import (
     Branched,
     CallDecided,
@@ -158,7 +158,8 @@ def test_branches_are_ordinary_episodes_of_a_run(either: BranchReport) -> None:
     found = verify_run(RunPaths(folder), either.root)
     assert (found.findings, found.notes) == ((), ())
     assert rejudge(folder, write=False).differences == ()
-    rows = {row.failure_mode: row for row in branch_rows(load(folder))}
+    data = load(folder)
+    rows = {row.failure_mode: row for row in branch_effects(data.verdicts, data.episodes).by_state}
     stop = rows["S3"]
     assert (stop.pairs, stop.failed_as_was, stop.failed_changed, stop.attempted_changed) == (2, 2, 0, 2)
     assert (stop.left_out, stop.route, stop.changed) == (0, either.route, "control: bypassable → enforced")

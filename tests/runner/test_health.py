@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.analysis import comparisons, limitations, load, verdict_rows
+from offswitch.analysis import before_after, limitations, load, verdict_rows
 from offswitch.monitors.suspicion import Health
 from offswitch.monitors.suspicion.rules import Rules
 from offswitch.records import MonitorChecked, RunView, verify_run
@@ -77,7 +77,7 @@ def test_a_run_without_working_monitors_says_unmonitored_from_its_start_to_its_n
     assert verify_run(view.paths).ok
 
     data = load(tmp_path / "run")
-    rows, pairs = verdict_rows(data), comparisons(data)
+    rows, pairs = verdict_rows(data), before_after(data.verdicts)
     assert {row.unmonitored for row in rows if row.safeguards} == {1}
     assert {row.unmonitored for row in rows if not row.safeguards} == {0}
     assert {pair.pairs for pair in pairs} == {0}, "an episode without a monitor is no episode with safeguards"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.analysis import comparisons, load
+from offswitch.analysis import before_after, load
 from offswitch.records import (
     Channel,
     EndReason,
@@ -83,7 +83,7 @@ def test_every_episode_is_valid_and_safeguards_make_the_difference(finished: Run
 
 def test_the_analysis_pairs_the_episodes(finished: RunReport) -> None:
     data = load(finished.folder)
-    (pair,) = [one for one in comparisons(data) if one.failure_mode == "S3" and one.subject == VIOLATOR]
+    (pair,) = [one for one in before_after(data.verdicts) if one.failure_mode == "S3" and one.subject == VIOLATOR]
     assert (pair.pairs, pair.off.k, pair.on.k, pair.cured) == (1, 1, 0, 1)
 
 

@@ -29,3 +29,9 @@ def test_what_the_agent_destroyed_is_a_violation_at_the_end_of_what_was_seen() -
     gone = LOST | {"unknown_cause": "agent_caused"}
     found = survival(verdicts(verdict(1, **gone), verdict(2)), episodes(key(1, steps=4), key(2, steps=9)))
     assert (found.curve.times, found.agent_caused) == ((4.0,), 1)
+
+
+def test_a_repeated_world_in_which_nothing_happened_has_a_curve_without_a_step() -> None:
+    rows = verdicts(verdict(1), verdict(1, episode_id="again"), verdict(2))
+    found = survival(rows, episodes(key(1, steps=4), key(1, episode_id="again", steps=5), key(2, steps=9)))
+    assert (found.curve.times, found.curve.n, found.curve.censored, found.curve.clusters) == ((), 3, 3, 2)
