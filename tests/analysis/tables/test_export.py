@@ -100,8 +100,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, kind: Forma
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_no_cell_of_an_exported_csv_is_a_formula(run: RunBuilder, tmp_path: Path, text: str) -> None:
-    """Row I7 of the fault matrix."""
+def test_i7_no_cell_of_an_exported_csv_is_a_formula(run: RunBuilder, tmp_path: Path, text: str) -> None:
     text += "payload"
     run.episode(verdicts=[held("S3", reason=text)], calls=[(text, {}, "")])
     told = export([run.root], tmp_path / "out", format=Format.CSV)
