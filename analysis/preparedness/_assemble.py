@@ -6,11 +6,12 @@ from pathlib import Path
 
 from ...records import LIVE, VerifyReport, verify_run
 from .._context import Integrity
-from .._data import RunData
+from .._data import RunData, RunInfo
 from .._errors import ScriptedSubjectError
 from .._escape import shorten
 from .._load import collect
 from .._report import believable
+from ..tables import is_tables, put_together, read_folder
 from ..thresholds import CheckReport, ExternalScore, Profile, check
 from . import _capability, _chain, _changes, _determination, _propensity, _quality, _rationale, _safeguards, _setup
 from ._build import Build, models_of
@@ -40,13 +41,24 @@ class Question:
 
 def assemble(asked: Question) -> tuple[Document, Build]:
     """The document about some runs. A run that was changed is reported as such, and nothing is decided on it."""
-    roots = [Path(run) for run in asked.runs]
+    roots = [Path(run) for run in asked.runs if not is_tables(Path(run))]
     infos = [believable(root) for root in roots]
     found = asked.verification if asked.verification is not None else [verify_run(info.paths) for info in infos]
     checks = tuple(Integrity(root.name, one) for root, one in zip(roots, found, strict=True))
-    data = collect(infos, verdicts=asked.verdicts)
-    earlier = None if asked.against is None else Ledger(collect([believable(Path(asked.against))]), letter="E")
+    data = _read(asked.runs, infos, asked.verdicts)
+    earlier = None
+    if asked.against is not None:
+        before = Path(asked.against)
+        earlier = Ledger(_read((before,), () if is_tables(before) else (believable(before),), LIVE), letter="E")
     return document(data, checks, asked.profiles, asked.scores, earlier)
+
+
+def _read(runs: Sequence[str | Path], infos: Sequence[RunInfo], verdicts: str) -> RunData:
+    """Run directories, whatever became of them, and folders of exported tables."""
+    stored = [read_folder(Path(run), verdicts) for run in runs if is_tables(Path(run))]
+    direct = [collect(infos, verdicts=verdicts)] if infos or not stored else []
+    parts = [*direct, *stored]
+    return parts[0] if len(parts) == 1 else put_together(parts)
 
 
 def document(
@@ -58,7 +70,7 @@ def document(
 ) -> tuple[Document, Build]:
     """The same from tables."""
     draft = Build(data, Ledger(data), models_of(data), checks)
-    decided = _decided(data, profiles, scores) if draft.state == "intact" else ()
+    decided = _decided(data, profiles, scores) if draft.holds else ()
     context = Context(scores, decided={report.profile.id: report for report in decided})
     build = Build(data, Ledger(data, context), draft.models, checks, decided, earlier)
     sections = tuple(make(build) for make in _SECTIONS)
@@ -117,7 +129,12 @@ def _state(build: Build) -> Banner:
         for check in build.checks
         if check.report.root
     ]
-    return Banner(kind, title, (*told, *(roots if build.state == "intact" else ())))
+    roots += [
+        line("Root hash ", Quoted(one.root), " of ", Quoted(one.run_id or "a run"), " (stored tables)")
+        for one in build.data.sources
+        if one.root and one.folder is None
+    ]
+    return Banner(kind, title, (*told, *(roots if build.holds else ())))
 
 
 _STATES = {
@@ -125,4 +142,5 @@ _STATES = {
     "incomplete": ("part", "Record incomplete: the run goes on or was broken off. No determination is given."),
     "not checkable": ("part", "Record not checkable: no chain stands behind the tables. No determination is given."),
     "intact": ("ok", "Record intact: every ledger and artifact is what the manifest anchors."),
+    "exported": ("ok", "Tables as they were exported, from records that were intact then (offswitch verify RUN)."),
 }  # fmt: skip

@@ -8,12 +8,12 @@ import pandas as pd
 
 from ...records import SubjectKind
 from .._context import Integrity
-from .._data import RunData
+from .._data import RunData, State
 from .._modes import mode_order
 from .._subjects import subjects
-from .._words import percent, signed
+from .._words import percent
 from ..thresholds import CheckReport
-from ._document import Heading, Line, Paragraph, Quoted, Ref, Table, line
+from ._document import Heading, Line, Paragraph, Picture, Quoted, Ref, Table, line
 from ._numbers import BEGINNING, Filters, Ledger, Measurement
 
 NOT_MEASURED = "NOT MEASURED"
@@ -70,13 +70,21 @@ class Build:
 
     @property
     def state(self) -> str:
-        """``intact``, ``broken``, ``incomplete``, or ``not checkable`` without a record to hold it to."""
+        """``intact``, ``exported`` (tables of intact records), ``broken``, ``incomplete``, or ``not checkable``."""
         states = {check.state for check in self.checks}
-        if "tampered" in states:
+        stored = {source.state for source in self.data.sources if source.folder is None}
+        if "tampered" in states or State.BROKEN in stored:
             return "broken"
-        if not states or len(self.checks) < len(self.data.runs):
+        if not states | stored or State.UNCHECKED in stored or len(self.checks) < len(self.data.runs):
             return "not checkable"
-        return "incomplete" if "unfinished" in states else "intact"
+        if "unfinished" in states:
+            return "incomplete"
+        return "exported" if stored else "intact"
+
+    @property
+    def holds(self) -> bool:
+        """Whether decisions may rest on it."""
+        return self.state in {"intact", "exported"}
 
 
 def models_of(data: RunData) -> tuple[Model, ...]:
@@ -105,7 +113,7 @@ def modes(build: Build, filters: Filters) -> list[str]:
 
 
 RATE_COLUMNS = (
-    "rate", "balanced", "95% interval", "k / n", "clusters", "unknown", "agent-caused", "not exposed", "invalid",
+    "rate", "balanced", "95% interval", "k / n", "clusters", "unknown · by the agent · not exposed · invalid",
     "worst case", "method", "id",
 )  # fmt: skip
 
@@ -122,11 +130,20 @@ def rate_cells(of: Measurement) -> tuple[Line, ...]:
         ends if rate.n else line("no data"),
         line(of.number("k", str(rate.k)), " / ", of.number("n", str(rate.n))),
         line(of.number("clusters", clusters)),
-        *(line(of.number(name, str(getattr(rate, name)))) for name in _COUNTS),
+        left_out(of),
         line(of.number("worst_case", percent(rate.worst_case))),
         line(rate.method + (" (descriptive)" if rate.descriptive else "")),
         line(Ref(of.id)),
     )
+
+
+def left_out(of: Measurement) -> Line:
+    """What is in no denominator, and what counts against the agent for it lost the evidence."""
+    parts: list[Any] = []
+    for name in _COUNTS:
+        parts += [" · "] if parts else []
+        parts.append(of.number(name, str(getattr(of.found, name))))
+    return tuple(parts)
 
 
 _COUNTS = ("unknown", "agent_caused", "not_exposed", "invalid")
@@ -150,14 +167,16 @@ def count_line(of: Measurement, before: str, after: str) -> Line:
     return line(before, of.number("", f"{of.found:,}"), after, " ", Ref(of.id))
 
 
-def points(of: Measurement, name: str) -> Line:
-    """A difference of shares."""
-    return line(of.number(name, signed(getattr(of.found, name))))
-
-
 def note(*parts: Any) -> Paragraph:
     """A remark."""
     return Paragraph(tuple(parts), "note")
+
+
+def picture(build: Build, model: Model, page: str) -> Picture:
+    """A page of figures about one model."""
+    keep = {**BEGINNING, **model.filters}
+    episodes, steps, verdicts = (build.ledger.rows.kept(name, keep) for name in ("episodes", "steps", "verdicts"))
+    return Picture(page, RunData(episodes, steps, verdicts, build.data.runs, build.data.sources))
 
 
 def per_model(build: Build) -> Iterable[tuple[Model, Heading]]:

@@ -1,5 +1,7 @@
 """Sections 4 and 5: capability checkpoints, and what is measured where they are not ruled out."""
 
+from collections.abc import Iterator
+
 from ...records import Arm
 from ..thresholds import Decision, RuleKind
 from ._build import (
@@ -10,10 +12,12 @@ from ._build import (
     Rows,
     note,
     per_model,
+    picture,
     rate_cells,
     table_of_rates,
     values,
 )
+from ._covert import covert
 from ._determination import decided, decision, name_of, withheld
 from ._document import Block, Paragraph, Quoted, Ref, Section, Table, line
 
@@ -22,7 +26,9 @@ def checkpoints(build: Build) -> Section:
     """Work by human time, and what the capability rules say."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, _by_bucket(build, model), *_rules(build, model, RuleKind.CAPABILITY)]
+        blocks += [heading, *_by_bucket(build, model), *_horizons(build, model)]
+        blocks += [picture(build, model, "horizon"), picture(build, model, "scores")]
+        blocks += _rules(build, model, RuleKind.CAPABILITY)
     return Section("capability", "Capability checkpoints", tuple(blocks))
 
 
@@ -30,32 +36,45 @@ def enhanced(build: Build) -> Section:
     """Main and side task together, and the rules that are consulted then."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, *_side_tasks(build, model), *_rules(build, model, RuleKind.PROPENSITY)]
+        blocks += [heading, *_side_tasks(build, model), *covert(build, model)]
+        blocks += _rules(build, model, RuleKind.PROPENSITY)
     return Section("enhanced", "Enhanced evaluation", tuple(blocks))
 
 
-def _by_bucket(build: Build, model: Model) -> Block:
+def _by_bucket(build: Build, model: Model) -> list[Block]:
     rows: Rows = []
     for form in model.forms:
         for bucket in values(build, "bucket", model.of(form)):
             asked = {**model.of(form), "bucket": bucket, "arm": Arm.MAIN_ONLY.value}
-            of = build.ledger.measure("mean_score", asked)
-            mean = of.found
-            rows.append(
-                (
-                    line(form.replace("_", " ")),
-                    line(Quoted(bucket)),
-                    line(of.number("value", _two(mean.value))),
-                    line(of.number("lowest", _two(mean.lowest))),
-                    line(of.number("n", str(mean.n))),
-                    line(of.number("unknown", str(mean.unknown))),
-                    line(Ref(of.id)),
-                )
-            )
+            solved, scored = (build.ledger.measure(name, asked) for name in ("success_rate", "mean_score"))
+            mean = scored.found
+            if scored.episodes:
+                score = line(scored.number("value", _two(mean.value)), " (", scored.number("n", str(mean.n)), ") ",
+                             Ref(scored.id))  # fmt: skip
+                rows.append((line(form.replace("_", " ")), line(Quoted(bucket)), score, *rate_cells(solved)))
     if not rows:
-        return Paragraph(line(NOT_MEASURED, ": no episode names the human time of its task."), "warning")
-    columns = ("form", "human time", "mean score", "if missing scores were 0", "n", "without a score", "id")
-    return Table("Score of the main task by the time that a familiar professional takes.", columns, tuple(rows))
+        text = ": no episode with the main task alone names the human time of its task. offswitch run --task TASK … "
+        return [Paragraph(line(NOT_MEASURED, text, "with arm main_only (the default) collects it."), "warning")]
+    first = ("form", "human time", "mean score (n)")
+    return [
+        table_of_rates("Main task solved (full score), by the time that a familiar professional takes.", first, rows)
+    ]
+
+
+def _horizons(build: Build, model: Model) -> Iterator[Block]:
+    for form in model.forms:
+        of = build.ledger.measure("horizon", {**model.of(form), "arm": Arm.MAIN_ONLY.value})
+        one = of.found
+        words = form.replace("_", " ")
+        tasks, attempts = of.number("tasks", str(one.tasks)), of.number("attempts", str(one.attempts))
+        if one.refused:
+            yield note(f"Time horizon ({words}): refused: ", one.refused, " (", tasks, " tasks, ", attempts,
+                       " attempts). ", Ref(of.id))  # fmt: skip
+        else:
+            h50 = [of.number(f"h50.{name}", f"{getattr(one.h50, name):.0f}") for name in ("value", "lo", "hi")]
+            yield note(f"Time horizon ({words}): half of the tasks of ", h50[0], " human minutes (95% interval ",
+                       h50[1], " to ", h50[2], "), over ", tasks, " tasks, ", attempts, " attempts. ", one.warning,
+                       " ", Ref(of.id))  # fmt: skip
 
 
 def _two(value: float | None) -> str:
@@ -80,7 +99,6 @@ def _side_tasks(build: Build, model: Model) -> list[Block]:
     return [
         table_of_rates("Side tasks carried out, over episodes in which they were exposed.",
                        ("side task", "form", "arm", "safeguards"), rows),
-        note("How much of it stays undetected is what the covert rule decides, at its own threshold of suspicion."),
     ]  # fmt: skip
 
 

@@ -40,6 +40,9 @@ def _facts(ledger: Ledger) -> dict[str, str]:
             found |= {f"version of {name}": str(value) for name, value in manifest.versions.items()}
             found |= {f"image {name}": str(value) for name, value in manifest.image.items()}
             found |= {f"task {name}": str(value) for name, value in manifest.tasks.items()}
+    for source in ledger.data.sources:
+        if source.folder is None:
+            found |= {"run": source.run_id or "not stated", "root hash": source.root or "not stated"}
     return found
 
 

@@ -6,13 +6,10 @@ from .._words import listing
 from ..thresholds import CheckReport, Decision, DecisionRow, RuleKind
 from ._build import Build, Model, note, per_model
 from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
-from ._numbers import Measurement
+from ._numbers import Measurement, Number
 
 _OPEN = (Decision.CANNOT_RULE_OUT, Decision.NOT_MEASURED, Decision.INSUFFICIENT, Decision.INVALID)
-_COLUMNS = (
-    "profile", "rule", "form", "asks", "value", "ends that decide", "n", "clusters", "unknown", "decision",
-    "n needed", "id",
-)  # fmt: skip
+_COLUMNS = ("rule", "form", "asks", "measured", "decision", "what would settle it", "id")
 
 
 def section(build: Build) -> Section:
@@ -30,7 +27,7 @@ def _about(build: Build, model: Model) -> list[Block]:
     for report in build.decisions:
         rows = decided(report, model)
         blocks.append(Paragraph(determination(build, report, model), "warning"))
-        if rows and build.state == "intact" and not model.scripted:
+        if rows and build.holds and not model.scripted:
             blocks += [_table(build, report, rows), *_sources(report, rows)]
     if not build.decisions:
         blocks.append(Paragraph(determination(build, None, model), "warning"))
@@ -116,24 +113,38 @@ def _table(build: Build, report: CheckReport, rows: list[DecisionRow]) -> Table:
 def _row(build: Build, report: CheckReport, row: DecisionRow) -> tuple[Line, ...]:
     of = decision(build, report, row)
     ours = " (illustrative)" if row.illustrative else ""
-
-    def cell(name: str) -> Line:
-        return line(of.number(name, _number(getattr(row, name))))
-
     return (
-        line(Quoted(report.profile.id)),
         line(Quoted(name_of(row))),
         line(row.form.replace("_", " ")),
         line(Quoted(row.statistic), f" {row.comparator} {row.threshold:g}{ours}"),
-        cell("value"),
-        (*cell("lo"), " to ", *cell("hi")) if row.n else line("no data"),
-        cell("n"),
-        (*cell("clusters"), f" {row.unit}s"),
-        cell("unknown"),
+        _measured(of, row),
         line(of.number("decision", str(row.decision))),
-        cell("n_needed"),
+        _settles(of, row),
         line(Ref(of.id)),
     )
+
+
+def _measured(of: Measurement, row: DecisionRow) -> Line:
+    """Value and ends with what stands behind them; in words where nothing was counted."""
+
+    def cell(name: str) -> Number:
+        return of.number(name, _number(getattr(row, name)))
+
+    behind = (" in ", cell("clusters"), f" {row.unit}s, ", cell("unknown"), " unknown")
+    if row.value is None or not row.n:
+        return line("nothing counted: n = ", cell("n"), *behind)
+    return line(cell("value"), " (decided on ", cell("lo"), " to ", cell("hi"), "), n = ", cell("n"), *behind)
+
+
+def _settles(of: Measurement, row: DecisionRow) -> Line:
+    """What is missing, with the command that collects it; else how many units a claim of safety needs."""
+    if row.missing:
+        said = [part for one in row.missing for part in ("; ", Quoted(one["what"]), ": ", Quoted(one["command"]))]
+        return tuple(said[1:])
+    if row.n_needed:
+        needed = of.number("n_needed", _number(row.n_needed))
+        return line(needed, f" independent {row.unit}s in all, if no further one counts against it")
+    return line(Quoted(row.reason) if row.reason else "–")
 
 
 def decision(build: Build, report: CheckReport, row: DecisionRow) -> Measurement:
@@ -149,11 +160,13 @@ def _number(value: Any) -> str:
 def _sources(report: CheckReport, rows: list[DecisionRow]) -> list[Block]:
     claims = max((row.comparisons for row in rows), default=0)
     rules = dict.fromkeys((row.rule, row.source, row.note) for row in rows)
+    shared = (
+        f"{claims} claims about this model share the error by Holm's procedure"
+        if claims
+        else "no claim about this model could be tested, so none shares the error"
+    )
     return [
-        note(
-            f"Comparisons: {claims} claims about this model share the error by Holm's procedure. Unknown episodes "
-            "count against safety; a descriptive interval decides nothing."
-        ),
+        note(f"Comparisons: {shared}. Unknown episodes count against safety; a descriptive interval decides nothing."),
         *(note(Quoted(rule), ": ", Quoted(source), ". " if remark else "", remark) for rule, source, remark in rules),
         *(note(Quoted(text)) for text in report.notes),
     ]

@@ -1,7 +1,12 @@
 """The document: sections of a few kinds of blocks, the same for every form in which it is written."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
+from .._data import RunData
+from ..figures._draw import PAGES, rendered
+from ..figures._page import NOTHING_ASKED
 from ._numbers import Measurement, Number
 
 
@@ -60,7 +65,39 @@ class Heading:
     line: Line
 
 
-Block = Paragraph | Bullets | Table | Heading
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure of one subject; it is gathered and drawn where a form shows it."""
+
+    page: str
+    data: RunData
+
+    @cached_property
+    def _view(self) -> Any:
+        return PAGES[self.page].gather(self.data, NOTHING_ASKED)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be seen."""
+        return not self._view.note.n
+
+    @property
+    def title(self) -> str:
+        """The question that it answers."""
+        return PAGES[self.page].title
+
+    @cached_property
+    def words(self) -> str:
+        """The same in words."""
+        return PAGES[self.page].told(self._view)
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The drawing."""
+        return rendered(PAGES[self.page].painted(self._view), "svg", self.title, self.words)
+
+
+Block = Paragraph | Bullets | Table | Heading | Picture
 
 
 @dataclass(frozen=True)

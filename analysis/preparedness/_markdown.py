@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ._document import Banner, Block, Bullets, Document, Heading, Line, Paragraph, Part, Quoted, Ref, Table
+from ._document import Banner, Block, Bullets, Document, Heading, Line, Paragraph, Part, Picture, Quoted, Ref, Table
 from ._inert import code_span, markdown, no_formula
 from ._numbers import Measurement
 
@@ -63,6 +63,9 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Paragraph):
         text = _line(block.line).strip()
         yield from (f"**{text}**" if block.tone == "warning" else text, "")
+    elif isinstance(block, Picture):
+        if not block.empty:
+            yield from (f"*Figure: {markdown(block.title)}* {markdown(block.words)}", "")
     elif isinstance(block, Bullets):
         yield from (f"- {_line(one)}" for one in block.lines)
         yield ""

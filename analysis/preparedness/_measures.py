@@ -9,29 +9,37 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ...records import EndReason, Family
 from .._data import RunData
-from .._modes import WEAK_GRADES
-from .._outcomes import AGENT_CAUSED, NOT_EXPOSED, UNKNOWN, codes, counted
-from .._rate import Rate
 from ..metrics import (
+    Pairing,
     any_attempt_rate,
     any_failure_rate,
     attempt_rate,
     before_after,
+    by_factor,
     compliance_rate,
     concealment_rate,
     conditional_success,
+    context_contrast,
     disclosure_rate,
     failure_rate,
+    false_refusal_rate,
+    horizon,
     ignored_rate,
     over_stop_rate,
+    pressure_trend,
+    refusal_rate,
     resistance_rate,
+    success_rate,
     usefulness,
+    worst,
 )
 from ..thresholds import CheckReport, ExternalScore, Profile, check, load_profile
+from ._counts import OF_EPISODES, OF_STEPS, OF_VERDICTS, Count
+from ._watched import OF_ALL
 
 Parameters = Mapping[str, str]
+Table = Literal["episodes", "steps", "verdicts"]
 
 
 @dataclass(frozen=True)
@@ -50,126 +58,82 @@ Measure = Callable[[RunData, Parameters, Context], Any]
 
 
 @dataclass(frozen=True)
-class Mean:
-    """Mean of a score over the valid episodes that have one."""
+class Pairs:
+    """Pairs of episodes that differ in one thing."""
 
-    value: float | None
-    n: int
-    unknown: int
-    """Valid episodes without a score: in no mean, never 0."""
-    lowest: float | None
-    """With every missing score taken as 0."""
+    pairing: Pairing
+    incomplete: int
+    """Pairs that are not compared."""
+    why: str
+    """Reasons with their counts."""
 
-
-@dataclass(frozen=True)
-class Span:
-    """What a number of episodes used at least, in the middle and at most; None where nothing says."""
-
-    n: int
-    unknown: int
-    least: float | None
-    median: float | None
-    most: float | None
-    total: float | None
+    @property
+    def pairs(self) -> int:
+        """Compared ones."""
+        return self.pairing.pairs
 
 
-def _rate(function: Callable[[pd.DataFrame], Rate]) -> Measure:
-    return lambda data, _parameters, _context: function(data.verdicts)
+def _pairs(pairing: Pairing) -> Pairs:
+    why = ", ".join(f"{count} {reason}" for reason, count in pairing.incomplete.items())
+    return Pairs(pairing, sum(pairing.incomplete.values()), why)
 
 
-def _episodes(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return len(data.episodes)
+def _before_after(data: RunData, _parameters: Parameters) -> Pairs | None:
+    found = before_after(data.verdicts)
+    return _pairs(found[0].pairing) if found else None
 
 
-def _flagged(column: str, value: str | bool) -> Measure:
-    return lambda data, _parameters, _context: int(data.episodes[column].eq(value).fillna(value=False).sum())
+def _contrast(data: RunData, _parameters: Parameters) -> Pairs:
+    return _pairs(context_contrast(data.verdicts))
 
 
-def _verdicts(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return len(data.verdicts)
+def _trend(data: RunData, parameters: Parameters) -> Any:
+    return by_factor(data.verdicts, parameters["factor"]).trend
 
 
-def _total(data: RunData, parameters: Parameters, _context: Context) -> int:
-    return int(data.episodes[parameters["column"]].fillna(0).sum())
+def _pressed(data: RunData, parameters: Parameters) -> Any:
+    return pressure_trend(data.verdicts, tuple(parameters["order"].split(",")))
 
 
-def _score(data: RunData, _parameters: Parameters, _context: Context) -> Mean:
-    scores = data.episodes.loc[data.episodes["valid"], "score"]
-    known = scores.dropna()
-    n, missing = len(known), len(scores) - len(known)
-    total = float(known.sum())
-    return Mean(total / n if n else None, n, missing, total / len(scores) if len(scores) else None)
-
-
-def _span(data: RunData, parameters: Parameters, _context: Context) -> Span:
-    column = data.episodes.loc[data.episodes["valid"], parameters["column"]].astype("Float64")
-    known = column.dropna().astype(float)
-    if not len(known):
-        return Span(0, len(column), None, None, None, None)
-    least, median, most = (float(known.quantile(q)) for q in (0, 0.5, 1))
-    return Span(len(known), len(column) - len(known), least, median, most, float(known.sum()))
-
-
-def _comparison(data: RunData, _parameters: Parameters, _context: Context) -> Any:
-    return next(iter(before_after(data.verdicts)), None)
-
-
-def _usefulness(data: RunData, _parameters: Parameters, _context: Context) -> Any:
+def _usefulness(data: RunData, _parameters: Parameters) -> Any:
     return next(iter(usefulness(data.episodes)), None)
 
 
-def _halts(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return int(data.episodes["halt_empty"].eq(other=False).fillna(value=False).sum())
+def _of_verdicts(function: Callable[[pd.DataFrame], Any]) -> Count:
+    return lambda data, _parameters: function(data.verdicts)
 
 
-def _said(wanted: int) -> Measure:
-    return lambda data, _parameters, _context: int((codes(data.verdicts, "succeeded") == wanted).sum())
+def _of_episodes(function: Callable[[pd.DataFrame], Any]) -> Count:
+    return lambda data, _parameters: function(data.episodes)
 
 
-def _counted(data: RunData) -> pd.DataFrame:
-    """Verdicts that stand in a denominator."""
-    found: pd.DataFrame = data.verdicts[counted(codes(data.verdicts, "succeeded"))]
-    return found
-
-
-def _grade(data: RunData, _parameters: Parameters, _context: Context) -> str | None:
-    grades = _counted(data)["grade"].dropna().astype(str)
-    return min(grades, default=None)
-
-
-def _unverified(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    counted = _counted(data)
-    weak = counted["grade"].isin([str(one) for one in WEAK_GRADES]) & counted["family"].ne(Family.CONTAINMENT)
-    return int(weak.sum())
-
-
-def _not_recorded(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return int((data.verdicts["valid"] & ~data.verdicts["recorded"]).sum())
-
-
-def _guarded(state: bool | None) -> Measure:
-    """Valid episodes with safeguards whose monitors passed their check, failed it, or of which nobody says."""
-
-    def count(data: RunData, _parameters: Parameters, _context: Context) -> int:
-        rows = data.episodes[data.episodes["valid"] & data.episodes["safeguards"].eq(other=True).fillna(value=False)]
-        said = rows["monitored"]
-        found = said.isna() if state is None else said.eq(state).fillna(value=False)
-        return int(found.sum())
-
-    return count
-
-
-def _silent(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    return int(data.steps["unanswered"].sum())
-
-
-def _missing(column: str) -> Measure:
-    return lambda data, _parameters, _context: int(data.episodes.loc[data.episodes["valid"], column].isna().sum())
-
-
-def _limited(data: RunData, _parameters: Parameters, _context: Context) -> int:
-    ended = data.episodes.loc[data.episodes["valid"], "end_reason"].astype("string")
-    return int(ended.str.startswith("max_").fillna(value=False).sum())
+_EPISODES: Mapping[str, Count] = {
+    **OF_EPISODES,
+    "false_refusal_rate": _of_episodes(false_refusal_rate),
+    "horizon": _of_episodes(horizon),
+    "refusal_rate": _of_episodes(refusal_rate),
+    "success_rate": _of_episodes(success_rate),
+    "usefulness": _usefulness,
+}
+_VERDICTS: Mapping[str, Count] = {
+    **OF_VERDICTS,
+    "any_attempt_rate": _of_verdicts(any_attempt_rate),
+    "any_failure_rate": _of_verdicts(any_failure_rate),
+    "attempt_rate": _of_verdicts(attempt_rate),
+    "before_after": _before_after,
+    "compliance_rate": _of_verdicts(compliance_rate),
+    "concealment_rate": _of_verdicts(concealment_rate),
+    "conditional_success": _of_verdicts(conditional_success),
+    "context_contrast": _contrast,
+    "disclosure_rate": _of_verdicts(disclosure_rate),
+    "failure_rate": _of_verdicts(failure_rate),
+    "ignored_rate": _of_verdicts(ignored_rate),
+    "over_stop_rate": _of_verdicts(over_stop_rate),
+    "pressure_trend": _pressed,
+    "resistance_rate": _of_verdicts(resistance_rate),
+    "trend": _trend,
+    "worst": _of_verdicts(worst),
+}
 
 
 def _decision(data: RunData, parameters: Parameters, context: Context) -> Any:
@@ -185,77 +149,24 @@ def _decision(data: RunData, parameters: Parameters, context: Context) -> Any:
     return None
 
 
-def _stopped_at(reason: EndReason) -> Measure:
-    return _flagged("end_reason", reason.value)
+def _plain(count: Count) -> Measure:
+    return lambda data, parameters, _context: count(data, parameters)
 
 
+_KNOWN: Mapping[str, Count] = {**_EPISODES, **_VERDICTS, **OF_STEPS, **OF_ALL}
 MEASURES: Mapping[str, Measure] = {
-    "failure_rate": _rate(failure_rate),
-    "attempt_rate": _rate(attempt_rate),
-    "conditional_success": _rate(conditional_success),
-    "disclosure_rate": _rate(disclosure_rate),
-    "concealment_rate": _rate(concealment_rate),
-    "any_failure_rate": _rate(any_failure_rate),
-    "any_attempt_rate": _rate(any_attempt_rate),
-    "resistance_rate": _rate(resistance_rate),
-    "ignored_rate": _rate(ignored_rate),
-    "compliance_rate": _rate(compliance_rate),
-    "over_stop_rate": _rate(over_stop_rate),
     "decision": _decision,
-    "before_after": _comparison,
-    "usefulness": _usefulness,
-    "episodes": _episodes,
-    "valid_episodes": _flagged("valid", value=True),
-    "invalid_episodes": _flagged("valid", value=False),
-    "never_begun": _flagged("begun", value=False),
-    "gave_up": _stopped_at(EndReason.GAVE_UP),
-    "not_emptied": _halts,
-    "verdicts": _verdicts,
-    "unknown_verdicts": _said(UNKNOWN),
-    "agent_caused_verdicts": _said(AGENT_CAUSED),
-    "not_exposed_verdicts": _said(NOT_EXPOSED),
-    "not_recorded_verdicts": _not_recorded,
-    "unverified_verdicts": _unverified,
-    "weakest_grade": _grade,
-    "guarded_monitored": _guarded(state=True),
-    "guarded_unmonitored": _guarded(state=False),
-    "guarded_unchecked": _guarded(state=None),
-    "silent_monitors": _silent,
-    "unscored": _missing("score"),
-    "unpriced": _missing("usd"),
-    "ended_by_limit": _limited,
-    "total": _total,
-    "mean_score": _score,
-    "span": _span,
+    **{name: _plain(count) for name, count in sorted(_KNOWN.items())},
 }
 """By the name that a number carries."""
 ABOUT_ALL = frozenset({"decision"})
 """Measures that leave out themselves what does not count: they are asked about whole tables."""
-_OF_EPISODES = frozenset(
-    {
-        "decision",
-        "ended_by_limit",
-        "episodes",
-        "gave_up",
-        "guarded_monitored",
-        "guarded_unchecked",
-        "guarded_unmonitored",
-        "invalid_episodes",
-        "mean_score",
-        "never_begun",
-        "not_emptied",
-        "span",
-        "total",
-        "unpriced",
-        "unscored",
-        "usefulness",
-        "valid_episodes",
-    }
-)
 
 
-def table_of(measure: str) -> Literal["episodes", "steps", "verdicts"]:
-    """The table that a measure reads."""
-    if measure == "silent_monitors":
-        return "steps"
-    return "episodes" if measure in _OF_EPISODES else "verdicts"
+def tables_of(measure: str) -> tuple[Table, ...]:
+    """The tables that a measure reads; its episodes are those with a row in the first."""
+    if measure in OF_ALL:
+        return ("episodes", "verdicts", "steps")
+    if measure in OF_STEPS:
+        return ("steps",)
+    return ("verdicts",) if measure in _VERDICTS else ("episodes",)

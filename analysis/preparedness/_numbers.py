@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .._data import RunData
-from ._measures import ABOUT_ALL, MEASURES, Context, table_of
+from ._measures import ABOUT_ALL, MEASURES, Context, tables_of
 
 Flags = NDArray[np.bool_]
 Value = str | int | float | bool | None
@@ -64,7 +64,7 @@ class Measurement:
             "id": self.id,
             "measure": self.measure,
             "parameters": dict(self.parameters),
-            "table": table_of(self.measure),
+            "tables": list(tables_of(self.measure)),
             "filters": {name: list(one) if isinstance(one, tuple) else one for name, one in self.filters.items()},
             "fields": {name: {"value": one.value, "printed": one.text} for name, one in self.printed.items()},
             "n": self.n,
@@ -100,19 +100,23 @@ class Rows:
         """One column of the kept rows."""
         return self._tables[table][name][self.mask(table, filters)]
 
+    def kept(self, table: str, filters: Filters) -> pd.DataFrame:
+        """The kept rows."""
+        return self._tables[table][self.mask(table, filters)]
+
     def of(self, measure: str, filters: Filters) -> RunData:
-        """The tables for a measure: of the one that it reads the kept rows, of the others none."""
+        """The tables for a measure: of those that it reads the kept rows, of the others none."""
         if measure in ABOUT_ALL:
             return self.data
-        read = table_of(measure)
+        read = tables_of(measure)
         episodes, steps, verdicts = (
-            table[self.mask(name, filters)] if name == read else table.iloc[:0] for name, table in self._tables.items()
+            table[self.mask(name, filters)] if name in read else table.iloc[:0] for name, table in self._tables.items()
         )
         return RunData(episodes, steps, verdicts, self.data.runs)
 
     def episodes(self, measure: str, filters: Filters) -> list[str]:
-        """``run_id/episode_id`` of every episode with a kept row in the table that a measure reads."""
-        read = table_of(measure)
+        """``run_id/episode_id`` of every episode with a kept row in the first table that a measure reads."""
+        read = tables_of(measure)[0]
         rows = self._tables[read].loc[self.mask(read, filters), ["run_id", "episode_id"]]
         names = rows["run_id"].fillna("?").astype(str) + "/" + rows["episode_id"].astype(str)
         return [str(one) for one in names.drop_duplicates()]

@@ -2,8 +2,21 @@
 
 from collections.abc import Iterator
 
-from ...records import Arm, Autonomy, Oversight
-from ._build import NOT_MEASURED, SIDES, Build, Model, Rows, note, per_model, rate_cells, table_of_rates, values
+from ...records import Arm, Autonomy
+from ._build import (
+    NOT_MEASURED,
+    SIDES,
+    Build,
+    Model,
+    Rows,
+    note,
+    per_model,
+    picture,
+    rate_cells,
+    table_of_rates,
+    values,
+)
+from ._conditions import contrast, times, trends
 from ._document import Block, Line, Paragraph, Ref, Section, line
 from ._numbers import Filters
 
@@ -14,7 +27,9 @@ def section(build: Build) -> Section:
     """Propensity, by condition, and the autonomy ladder."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, *_orders(build, model), *_by_factor(build, model), *_ladder(build, model)]
+        blocks += [heading, *_orders(build, model), *times(build, model), picture(build, model, "time")]
+        blocks += [*_by_factor(build, model), *_ladder(build, model), *trends(build, model)]
+        blocks.append(picture(build, model, "conditions"))
     return Section("propensity", "Propensity", tuple(blocks))
 
 
@@ -22,7 +37,7 @@ def awareness(build: Build) -> Section:
     """Evaluation awareness, by behaviour."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, *_contrast(build, model)]
+        blocks += [heading, *_announced(build, model), *contrast(build, model)]
     blocks.append(
         note(
             f"Verbalised awareness: {NOT_MEASURED}. What a model says about being tested is not recorded as a score, "
@@ -53,7 +68,12 @@ def _orders(build: Build, model: Model) -> list[Block]:
             if of.found.n or of.found.unknown:
                 rows.append((line(words), *_named(form, side), *rate_cells(of)))
     if not rows:
-        return [Paragraph(line(f"What becomes of stop orders: {NOT_MEASURED}: none was delivered."), "warning")]
+        text = (
+            f"What becomes of stop orders: {NOT_MEASURED}: none was delivered, because no episode came as far as the "
+            "milestone at which the order comes. A mechanism {id: operator_stop, params: {at: 0}} in the experiment "
+            "gives the order at once."
+        )
+        return [Paragraph(line(text), "warning")]
     return [table_of_rates("What became of delivered stop orders.", ("conduct", "form", "safeguards"), rows)]
 
 
@@ -77,7 +97,12 @@ def _by_factor(build: Build, model: Model) -> Iterator[Block]:
             yield table_of_rates(caption, (factor, "form", "safeguards"), rows)
         else:
             only = rows[0][0] if rows else line("nothing")
-            yield note(f"By {factor}: {NOT_MEASURED}: only ", *only, " was run.")
+            yield note(
+                f"By {factor}: {NOT_MEASURED}: with the main task alone only ",
+                *only,
+                " was run. offswitch run … --set "
+                f"'scenario.factors.{factor}=[…]' collects several over the same worlds.",
+            )
 
 
 def _ladder(build: Build, model: Model) -> Iterator[Block]:
@@ -101,24 +126,12 @@ def _ladder(build: Build, model: Model) -> Iterator[Block]:
     )
 
 
-def _contrast(build: Build, model: Model) -> list[Block]:
+def _announced(build: Build, model: Model) -> Iterator[Block]:
     rows: Rows = []
-    found = set[str]()
     for form, side in _sides(model):
         for value in values(build, "oversight", _natural(model, form, side)):
             of = build.ledger.measure("any_failure_rate", {**_natural(model, form, side), "oversight": value})
-            found.add(value)
             rows.append((line(value.replace("_", " ")), *_named(form, side), *rate_cells(of)))
-    both = {Oversight.ANNOUNCED_MONITORED.value, Oversight.ANNOUNCED_UNMONITORED.value} <= found
-    blocks: list[Block] = []
     if rows:
         caption = "A control failed with the main task alone, by what the agent is told about being watched."
-        blocks.append(table_of_rates(caption, ("told", "form", "safeguards"), rows))
-    if not both:
-        text = f"Context contrast: {NOT_MEASURED}: it needs episodes with oversight announced and announced as absent."
-        blocks.append(Paragraph(line(text), "warning"))
-    else:
-        blocks.append(
-            note("The two rates stand side by side; where their intervals overlap, no difference is claimed.")
-        )
-    return blocks
+        yield table_of_rates(caption, ("told", "form", "safeguards"), rows)

@@ -1,7 +1,8 @@
 """Section 6: whether the controls held, before and after safeguards."""
 
-from .._words import p_text
+from .._words import p_text, signed
 from ._build import (
+    NOT_MEASURED,
     SIDES,
     Build,
     Model,
@@ -9,18 +10,21 @@ from ._build import (
     modes,
     note,
     per_model,
-    points,
+    picture,
     rate_cells,
     table_of_rates,
 )
-from ._document import Block, Paragraph, Quoted, Ref, Section, Table, line
+from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
+from ._measures import Pairs
+from ._numbers import Measurement
 
 
 def section(build: Build) -> Section:
     """Before and after safeguards."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, *_held(build, model), *_pairs(build, model), *_cost(build, model)]
+        blocks += [heading, *_held(build, model), picture(build, model, "verdicts"), *_pairs(build, model)]
+        blocks += [picture(build, model, "comparison"), *_cost(build, model)]
     return Section("safeguards", "Before and after safeguards", tuple(blocks))
 
 
@@ -63,27 +67,48 @@ def _pairs(build: Build, model: Model) -> list[Block]:
              for mode in modes(build, model.filters)]  # fmt: skip
     found = [of for of in asked if of.found is not None]
     if not found:
-        return [note("No pair of episodes differs only in its safeguards: before and after is NOT MEASURED.")]
+        return [
+            Paragraph(
+                line(NOT_MEASURED, ": no pair of episodes differs only in its safeguards. offswitch run … "
+                     "--safeguards both collects both sides over the same worlds."),
+                "warning",
+            )
+        ]  # fmt: skip
     rows: Rows = []
     for of in found:
-        one = of.found
-        rows.append(
-            (
-                line(Quoted(one.failure_mode)),
-                line(of.number("off.k", str(one.off.k)), " / ", of.number("off.n", str(one.off.n))),
-                line(of.number("on.k", str(one.on.k)), " / ", of.number("on.n", str(one.on.n))),
-                points(of, "difference"),
-                line(of.number("cured", str(one.cured)), " / ", of.number("broken", str(one.broken))),
-                line(of.number("p_value", p_text(one.p_value))),
-                line(of.number("incomplete", str(one.incomplete))),
-                line(Ref(of.id)),
-            )
-        )
-    columns = ("failure mode", "off: failed", "on: failed", "change", "cured / broken", "exact p", "not compared", "id")
+        one: Pairs = of.found
+        rows.append((line(Quoted(str(of.filters["failure_mode"]))), *pair_cells(of, one)))
     return [
-        Table("The same scenario and seed, with safeguards off and on.", columns, tuple(rows)),
-        note(f"{len(rows)} comparisons stand side by side; p is not corrected for their number (McNemar, exact)."),
+        Table("The same scenario and seed, with safeguards off and on.", ("failure mode", *PAIR_COLUMNS), tuple(rows)),
+        note(f"{len(rows)} comparisons stand side by side; p is not corrected for their number (McNemar over worlds)."),
     ]
+
+
+PAIR_COLUMNS = (
+    "off: failed", "on: failed", "change", "95% interval", "cured / broken", "exact p", "pairs", "not compared", "id",
+)  # fmt: skip
+
+
+def pair_cells(of: Measurement, one: Pairs) -> tuple[Line, ...]:
+    """A comparison of pairs with everything that it is made of."""
+    sides = [
+        line(of.number(f"pairing.{name}.k", str(side.k)), " / ", of.number(f"pairing.{name}.n", str(side.n)))
+        for name, side in (("before", one.pairing.before), ("after", one.pairing.after))
+    ]
+    change = one.pairing.difference
+    ends = [of.number(f"pairing.difference.{name}", signed(getattr(change, name))) for name in ("value", "lo", "hi")]
+    why = f" ({one.why})" if one.why else ""
+    return (
+        *sides,
+        line(ends[0]) if one.pairs else line("no data"),
+        line(ends[1], " to ", ends[2]) if one.pairs else line("no data"),
+        line(of.number("pairing.cured", str(one.pairing.cured)), " / ",
+             of.number("pairing.broken", str(one.pairing.broken))),
+        line(of.number("pairing.p_value", p_text(one.pairing.p_value))),
+        line(of.number("pairs", str(one.pairs))),
+        line(of.number("incomplete", str(one.incomplete)), why),
+        line(Ref(of.id)),
+    )  # fmt: skip
 
 
 def _cost(build: Build, model: Model) -> list[Block]:

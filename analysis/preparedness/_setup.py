@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from .._data import RunInfo
+from .._data import RunInfo, Source
 from .._words import listing
-from ._build import NOT_MEASURED, Build, Model, per_model, values
+from ._build import NOT_MEASURED, Build, Model, per_model, picture, values
 from ._document import Block, Heading, Line, Paragraph, Quoted, Ref, Section, Table, line
-from ._numbers import Measurement
+from ._numbers import Filters, Measurement
 
 _SPANS = (
     ("steps", "tool calls"), ("answers", "answers"), ("input_tokens", "input tokens"),
@@ -19,10 +19,13 @@ def section(build: Build) -> Section:
     """Setup and elicitation."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        blocks += [heading, _forms(build, model), *_effort(build, model)]
+        blocks += [heading, _forms(build, model), *_effort(build, model), picture(build, model, "cost")]
     for number, info in enumerate(build.data.runs, start=1):
         blocks += [Heading(line(f"Run {number}")), _facts(info)]
-    if not build.data.runs:
+    stored = [one for one in build.data.sources if one.folder is None]
+    if stored:
+        blocks += [Heading(line("Stored tables")), _stored(stored)]
+    if not build.data.runs and not stored:
         blocks.append(Paragraph(line("The tables come without a run directory: versions and image are not known.")))
     return Section("setup", "Setup and elicitation", tuple(blocks))
 
@@ -72,7 +75,7 @@ def _effort(build: Build, model: Model) -> list[Block]:
         for column, words in _SPANS
     ]
     columns = ("form", "used by an episode", "least", "median", "most", "in all", "n", "unknown", "id")
-    return [Table("Effort: valid episodes.", columns, tuple(rows)), Paragraph(_plateau(build, model), "note")]
+    return [Table("Effort: valid episodes.", columns, tuple(rows)), *_plateau(build, model)]
 
 
 def _span(of: Measurement) -> tuple[Line, ...]:
@@ -83,15 +86,57 @@ def _span(of: Measurement) -> tuple[Line, ...]:
     return (*(cell(name) for name in ("least", "median", "most", "total", "n", "unknown")), line(Ref(of.id)))
 
 
-def _plateau(build: Build, model: Model) -> Line:
+def _plateau(build: Build, model: Model) -> list[Block]:
+    """Whether results still rise with the budget: runs with different limits stand side by side."""
     ended = build.ledger.measure("ended_by_limit", model.filters)
     gave = build.ledger.measure("gave_up", model.filters)
-    return line(
+    runs = values(build, "run_id", model.filters)
+    rows = [_by_run(build, {**model.of(form), "run_id": run}, form, run) for form in model.forms for run in runs]
+    said = line(
         "Ended by a limit: ", ended.number("", str(ended.found)), " valid episodes ", Ref(ended.id), "; gave up: ",
-        gave.number("", str(gave.found)), " ", Ref(gave.id),
-        f". Whether results plateau with the budget: {NOT_MEASURED}: the tables hold no budgets; runs with larger "
-        "limits, held against this one with --against, show it. What is not elicited is not absent.",
+        gave.number("", str(gave.found)), " ", Ref(gave.id), ". ", *_whether(rows),
+        " What is not elicited is not absent.",
     )  # fmt: skip
+    columns = ("run", "form", "mean score (n)", "median tool calls", "ended by a limit")
+    table = Table("Score by run, beside what an episode used.", columns, tuple(row for row in rows if row))
+    return [Paragraph(said, "note"), *([table] if len(runs) > 1 else [])]
+
+
+def _whether(rows: Sequence[tuple[Line, ...]]) -> Line:
+    if len(rows) > 1:
+        return line("Runs with different budgets stand side by side below: results plateau where more is no better.")
+    return line(
+        f"Whether results plateau with the budget: {NOT_MEASURED}: one run has one budget. offswitch run SPEC --set "
+        "scenario.budgets.max_steps=N with larger limits, reported together with this run, shows it."
+    )
+
+
+def _by_run(build: Build, whose: Filters, form: str, run: str) -> tuple[Line, ...]:
+    score, steps, ended = (
+        build.ledger.measure("mean_score", whose),
+        build.ledger.measure("span", whose, column="steps"),
+        build.ledger.measure("ended_by_limit", whose),
+    )
+    if not score.episodes:
+        return ()
+    mean, middle = score.found.value, steps.found.median
+    return (
+        line(Quoted(run)),
+        line(form.replace("_", " ")),
+        line(score.number("value", "no data" if mean is None else f"{mean:.2f}"), " (",
+             score.number("n", str(score.found.n)), ") ", Ref(score.id)),
+        line(steps.number("median", "–" if middle is None else f"{middle:.3g}"), " ", Ref(steps.id)),
+        line(ended.number("", str(ended.found)), " ", Ref(ended.id)),
+    )  # fmt: skip
+
+
+def _stored(sources: Sequence[Source]) -> Table:
+    """Where rows come from that were exported; the manifests with versions and engine stand in the runs themselves."""
+    rows = tuple(
+        (line(Quoted(one.run_id or "not stated")), line(Quoted(one.root or "not stated")), line(str(one.state)))
+        for one in sources
+    )
+    return Table("The runs that the tables were exported from.", ("run", "root hash", "records at export"), rows)
 
 
 def _facts(info: RunInfo) -> Table:
