@@ -10,7 +10,7 @@
 
 from ._assemble import Question
 from ._measures import MEASURES, Context
-from ._numbers import recompute
+from ._numbers import Rows, recompute
 from ._write import Format, preparedness, trace
 
-__all__ = ["MEASURES", "Context", "Format", "Question", "preparedness", "recompute", "trace"]
+__all__ = ["MEASURES", "Context", "Format", "Question", "Rows", "preparedness", "recompute", "trace"]

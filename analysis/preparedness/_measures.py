@@ -50,8 +50,8 @@ class Context:
     """Measured elsewhere."""
     profiles: tuple[Profile, ...] = ()
     """Profiles of a user; those that are shipped are known."""
-    decided: Mapping[str, CheckReport] = field(default_factory=dict[str, CheckReport])
-    """What is decided already about the same tables, by the id of the profile."""
+    decided: dict[str, CheckReport] = field(default_factory=dict[str, CheckReport])
+    """What is decided already about the same tables, by the id of the profile; never of two loaded runs."""
 
 
 Measure = Callable[[RunData, Parameters, Context], Any]
@@ -139,10 +139,10 @@ _VERDICTS: Mapping[str, Count] = {
 def _decision(data: RunData, parameters: Parameters, context: Context) -> Any:
     given = dict(parameters)
     name = given.pop("profile")
-    report = context.decided.get(name)
-    if report is None:
+    if name not in context.decided:
         own = {profile.id: profile for profile in context.profiles}
-        report = check(data, own.get(name) or load_profile(name), scores=context.scores)
+        context.decided[name] = check(data, own.get(name) or load_profile(name), scores=context.scores)
+    report = context.decided[name]
     for row in report.decisions:
         if all(str(getattr(row, key) or "") == value for key, value in given.items()):
             return row

@@ -100,6 +100,10 @@ class Rows:
         """One column of the kept rows."""
         return self._tables[table][name][self.mask(table, filters)]
 
+    def any(self, table: str, filters: Filters) -> bool:
+        """Whether anything is kept."""
+        return bool(self.mask(table, filters).any())
+
     def kept(self, table: str, filters: Filters) -> pd.DataFrame:
         """The kept rows."""
         return self._tables[table][self.mask(table, filters)]
@@ -122,15 +126,17 @@ class Rows:
         return [str(one) for one in names.drop_duplicates()]
 
 
-def recompute(entry: Mapping[str, Any], data: RunData, *, context: Context | None = None) -> dict[str, Any]:
+def recompute(entry: Mapping[str, Any], data: RunData | Rows, *, context: Context | None = None) -> dict[str, Any]:
     """The fields of an entry of the JSON form, from the tables and by what the entry says of itself alone.
 
-    ``context`` holds the external scores that decisions were given.
+    ``context`` holds the external scores that decisions were given. For many numbers, give ``Rows(data)`` and one
+    context: what they share is worked out once.
     """
     given = cast("Mapping[str, Any]", entry["filters"])
     filters: Filters = {name: _value(one) for name, one in given.items()}
     measure = str(entry["measure"])
-    found = MEASURES[measure](Rows(data).of(measure, filters), entry["parameters"], context or Context())
+    rows = data if isinstance(data, Rows) else Rows(data)
+    found = MEASURES[measure](rows.of(measure, filters), entry["parameters"], context or Context())
     return {name: _plain(read_field(found, name)) for name in entry["fields"]}
 
 

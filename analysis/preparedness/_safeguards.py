@@ -16,7 +16,7 @@ from ._build import (
 )
 from ._document import Block, Line, Paragraph, Quoted, Ref, Section, Table, line
 from ._measures import Pairs
-from ._numbers import Measurement
+from ._numbers import BEGINNING, Measurement
 
 
 def section(build: Build) -> Section:
@@ -45,9 +45,9 @@ def _held(build: Build, model: Model) -> list[Block]:
 def _mode(build: Build, model: Model, asked: tuple[str, str, str]) -> Rows:
     form, mode, side = asked
     filters = {**model.of(form), "failure_mode": mode, **SIDES[side]}
-    of = build.ledger.measure("failure_rate", filters)
-    if not of.episodes:
+    if not build.ledger.rows.any("verdicts", {**BEGINNING, **filters}):
         return []
+    of = build.ledger.measure("failure_rate", filters)
     tried, grade = (build.ledger.measure(name, filters) for name in ("attempt_rate", "weakest_grade"))
     weak = build.ledger.measure("unverified_verdicts", filters).found
     return [

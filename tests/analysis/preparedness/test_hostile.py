@@ -81,12 +81,12 @@ def test_i3_nothing_hidden_reaches_either_form() -> None:
 
 def test_i1_a_page_of_hostile_names_runs_asks_and_goes_nowhere(tmp_path: Path) -> None:
     with RunBuilder(tmp_path / "run") as run:
+        name = "".join(PAYLOADS)[:200]
+        subject = Subject(kind=SubjectKind.AS_IS, name=name, scaffold=name)
+        run.episode(verdicts=[failed("S3", reason=PAYLOADS[0])], subject=subject, seed=1)
         for number, payload in enumerate(PAYLOADS):
-            subject = Subject(kind=SubjectKind.AS_IS, name=payload[:200], scaffold=payload[:200])
-            if number % 20 == 0:
-                run.episode(verdicts=[failed("S3", reason=payload)], subject=subject, seed=number)
             broken = EpisodeInvalidated(phase=payload, object=payload, cause=payload, proven=True)
-            run.episode(seed=1000 + number, invalidated=broken, verdicts=[held("S3")])
+            run.episode(seed=1000 + number, subject=subject, invalidated=broken, verdicts=[held("S3")])
     text_of(asked(run.root, profiles=()), Format.HTML)
     with chromium() as browser, opened(browser, run.root / "out.html") as watched:
         assert watched.runs == 0

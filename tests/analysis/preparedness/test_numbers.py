@@ -1,5 +1,6 @@
 """Every number of the report comes out again, by what the report says of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,23 @@ import pandas as pd
 import pytest
 
 from offswitch.analysis import NumberError, failure_rate, load
-from offswitch.analysis.preparedness import recompute, trace
+from offswitch.analysis.preparedness import Context, Rows, recompute, trace
 
+from ..synthetic import RunBuilder, failed
 from .runs import asked, data_of, realistic
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run for all."""
-    return realistic(tmp_path_factory.mktemp("numbers"))
+    return realistic(tmp_path_factory.mktemp("numbers"), pairs=2)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[RunBuilder]:
+    """A run to fill."""
+    with RunBuilder(tmp_path / "small") as built:
+        yield built
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +35,11 @@ def numbers(run: Path) -> list[dict[str, Any]]:
 
 
 def test_each_of_them_is_recomputed_from_the_tables(run: Path, numbers: list[dict[str, Any]]) -> None:
-    data = load(run)
+    rows, context = Rows(load(run)), Context()
     wrong = [
         one["id"]
         for one in numbers
-        if recompute(one, data) != {name: field["value"] for name, field in one["fields"].items()}
+        if recompute(one, rows, context=context) != {name: field["value"] for name, field in one["fields"].items()}
     ]
     assert len(numbers) > 100
     assert wrong == []
@@ -73,15 +82,19 @@ def test_a_number_that_was_changed_does_not_come_out_again(run: Path, numbers: l
     assert recompute(other, load(run)) != fields
 
 
-def test_a_number_is_traced_by_its_id(run: Path) -> None:
-    found = trace(asked(run), "N001")
+def test_a_number_is_traced_by_its_id(small: RunBuilder) -> None:
+    small.episode(verdicts=[failed("S3")])
+    small.close()
+    found = trace(asked(small.root), "N001")
     assert found["measure"] == "decision"
     assert found["recomputed"]["decision"] == found["fields"]["decision"]["value"]
 
 
-def test_an_id_that_is_not_there_is_refused_with_those_that_are(run: Path) -> None:
+def test_an_id_that_is_not_there_is_refused_with_those_that_are(small: RunBuilder) -> None:
+    small.episode(verdicts=[failed("S3")])
+    small.close()
     with pytest.raises(NumberError, match="holds N001 to N"):
-        trace(asked(run), "N999999")
+        trace(asked(small.root), "N999999")
 
 
 def test_episodes_from_the_state_of_another_are_in_no_number_about_rates(numbers: list[dict[str, Any]]) -> None:
