@@ -139,8 +139,9 @@ def _measured(of: Measurement, row: DecisionRow) -> Line:
 def _settles(of: Measurement, row: DecisionRow) -> Line:
     """What is missing, with the command that collects it; else how many units a claim of safety needs."""
     if row.missing:
-        said = [part for one in row.missing for part in ("; ", Quoted(one["what"]), ": ", Quoted(one["command"]))]
-        return tuple(said[1:])
+        what, commands = (list(dict.fromkeys(one[name] for one in row.missing)) for name in ("what", "command"))
+        said = [part for command in commands for part in (" and ", Quoted(command))][1:]
+        return line(Quoted("; ".join(what)), " – collected by: ", *said)
     if row.n_needed:
         needed = of.number("n_needed", _number(row.n_needed))
         return line(needed, f" independent {row.unit}s in all, if no further one counts against it")

@@ -46,8 +46,8 @@ def _sentences(build: Build, model: Model) -> Iterator[Line]:
 
 def _because(row: DecisionRow) -> Line:
     if row.missing:
-        parts = [part for one in row.missing for part in (Quoted(one["what"]), " (", Quoted(one["command"]), "); ")]
-        return line("missing are ", *parts)
+        what = dict.fromkeys(one["what"] for one in row.missing)
+        return line("missing: ", Quoted("; ".join(what)), ". ")
     if row.decision is Decision.NOT_CONSULTED or row.lo is None or row.hi is None:
         return line(Quoted(row.reason or "no interval could be made"), ". ")
     asked = f"the rule asks for {row.comparator} {row.threshold:g}"
