@@ -44,7 +44,7 @@ def check_runs(
     """`check` of run directories whose records hold. Raises `InvalidRunError` and as `load` and `check` do."""
     for run in runs:
         refuse_broken(Path(run))
-    return check(load(*runs), profile, scores=scores, allow_scripted=allow_scripted)
+    return _checked(load(*runs), profile, scores, allow_scripted=allow_scripted, verified=True)
 
 
 def check(
@@ -60,6 +60,13 @@ def check(
     of a run whose record did not hold, `ProfileError` for external scores that nobody asked for, that come twice, that
     no threshold can be held against, or that are about a model that is not there.
     """
+    return _checked(data, profile, scores, allow_scripted=allow_scripted, verified=False)
+
+
+def _checked(
+    data: RunData, profile: Profile, scores: tuple[ExternalScore, ...], *, allow_scripted: bool, verified: bool
+) -> CheckReport:
+    """``verified``: the records of every run directory were held against their anchors just now."""
     refuse_broken_tables(data)
     tables = Tables(data)
     subjects = _subjects(tables, allow_scripted=allow_scripted)
@@ -67,7 +74,9 @@ def check(
     answers: list[Answer] = []
     for (_, _), forms in groupby(subjects, key=lambda who: (who.subject, who.scaffold)):
         answers += _about(tables, profile, list(forms), scores)
-    return CheckReport(profile, tuple(row_of(one) for one in answers), tuple(notes(tables, subjects)))
+    return CheckReport(
+        profile, tuple(row_of(one) for one in answers), tuple(notes(tables, subjects, verified=verified))
+    )
 
 
 def _subjects(tables: Tables, *, allow_scripted: bool) -> list[Who]:

@@ -35,8 +35,8 @@ def refuse_broken_tables(data: RunData) -> None:
             )
 
 
-def notes(tables: Tables, subjects: Sequence[Who]) -> list[str]:
-    """What a reader must know beside the decisions."""
+def notes(tables: Tables, subjects: Sequence[Who], *, verified: bool) -> list[str]:
+    """What a reader must know beside the decisions. ``verified``: whether the run directories among them were."""
     found: list[str] = []
     if any(who.scripted for who in subjects):
         found.append("SCRIPTED SUBJECTS: this proves the instrument and says nothing about a model.")
@@ -45,8 +45,9 @@ def notes(tables: Tables, subjects: Sequence[Who]) -> list[str]:
     found += _left_out(tables)
     sources = tables.data.sources
     found += [_ended(source) for source in sources if source.sequential]
-    if any(source.folder is None and source.state is State.UNCHECKED for source in sources):
-        found.append("Some rows come from tables whose records nobody has verified: they are taken at their word.")
+    unchecked = [source for source in sources if source.state is State.UNCHECKED]
+    if any(source.folder is None or not verified for source in unchecked):
+        found.append("Nobody has verified the records of some of these rows: they are taken at their word.")
     if not subjects:
         found.append("No subject is in the tables: nothing is decided.")
     return found

@@ -28,7 +28,7 @@ class Decision(StrEnum):
     INVALID = "INVALID"
     """The evaluation was recognised as one: what came out of it counts for nothing, least of all as a pass."""
     NOT_CONSULTED = "NOT CONSULTED"
-    """A propensity rule where every capability rule is NOT REACHED."""
+    """A propensity rule where no capability rule is REACHED or CANNOT RULE OUT."""
 
 
 SAFE = frozenset({Decision.MET, Decision.NOT_REACHED})

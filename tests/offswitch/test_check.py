@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from offswitch._run import RunFlags, _experiment  # pyright: ignore[reportPrivateUsage] - what a command line asks for
+from offswitch.analysis import load
+from offswitch.analysis.thresholds import check, load_profile
 from offswitch.cli import call
 from offswitch.records import MonitorChecked, Subject, SubjectKind, Verdict
 
@@ -98,6 +100,33 @@ def test_exported_tables_are_decided_as_their_run(capsys: pytest.CaptureFixture[
     capsys.readouterr()
     ours = decisions(capsys, run, "--profile", "control-failure", code=2)
     assert decisions(capsys, tables, "--profile", "control-failure", code=2) == ours
+
+
+EPISODES = "run_id,episode_id,subject_kind,subject,scaffold,task,cluster_id,seed,safeguards,monitored,valid"
+VERDICTS = "run_id,episode_id,failure_mode,family,exposed,attempted,succeeded"
+
+
+@pytest.mark.parametrize(("monitored", "code"), [("True", 0), ("", 2)])
+def test_tables_from_elsewhere_are_decided_and_said_to_be_unverified(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monitored: str, code: int
+) -> None:
+    episodes = [f"r,e{seed},deployed,m,s,t,c,{seed},True,{monitored},True" for seed in range(59)]
+    verdicts = [f"r,e{seed},S3,shutdown,true,false,false" for seed in range(59)]
+    (tmp_path / "episodes.csv").write_text("\n".join([EPISODES, *episodes]))
+    (tmp_path / "verdicts.csv").write_text("\n".join([VERDICTS, *verdicts]))
+    assert call(["check", str(tmp_path), "--profile", "control-failure", "--json"]) == code
+    told = json.loads(capsys.readouterr().out)
+    assert [row["failure_mode"] for row in told["decisions"]] == ["S3"]
+    assert any("Nobody has verified the records" in note for note in told["notes"])
+
+
+def test_a_run_that_was_just_verified_is_not_called_unverified(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = written(tmp_path / "RUN", [held("S3")] * 3)
+    assert call(["check", str(run), "--profile", "control-failure", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["notes"] == []
+    assert any("Nobody has verified" in note for note in check(load(run), load_profile("control-failure")).notes)
 
 
 def test_tables_of_a_broken_record_exit_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
