@@ -48,6 +48,8 @@ def numbered(table: pd.DataFrame, columns: tuple[str, ...]) -> Labels:
 
 def _factorized(column: "pd.Series[Any]") -> tuple[Labels, int]:
     """A code for each value, -1 where it is missing, and how many differ."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes, dtype=np.intp), len(column.cat.categories)
     found, values = pd.factorize(column)
     if column.dtype != np.dtype("O"):
         return found, len(values)

@@ -32,7 +32,7 @@ class Tables:
 
     @cached_property
     def steps(self) -> Prepared:
-        return prepared(self.data.steps_with(*_STEPS))
+        return prepared(self.data.steps_coded(*_STEPS))
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,17 @@ OF_MODEL: dict[str, Callable[[Model], Any]] = {
 def everything(folder: Path) -> dict[str, Any]:
     """Load, and compute all of `OF_RUN` and `OF_MODEL`."""
     run = Tables(load(folder))
-    models = [Model(*rows) for rows in _of_models(run)]
+    models = of_models(run)
     found = {name: number(run) for name, number in OF_RUN.items()}
     return found | {name: [number(own) for own in models] for name, number in OF_MODEL.items()}
 
 
-def _of_models(run: Tables) -> list[tuple[Prepared, Prepared, Prepared]]:
-    tables = [dict(table.each(_IDENTITY)) for table in (run.verdicts, run.episodes, run.steps)]
-    return [(tables[0][key], rows, tables[2][key]) for key, rows in tables[1].items() if key in tables[0]]
+def of_models(run: Tables) -> list[Model]:
+    """The rows of each."""
+    tables = (run.verdicts, run.episodes, run.steps)
+    return [Model(*(_of(table, key) for table in tables)) for key, _ in run.episodes.each(_IDENTITY)]
+
+
+def _of(table: Prepared, key: tuple[str, ...]) -> Prepared:
+    own = [table.isin(name, (value,)) for name, value in zip(_IDENTITY, key, strict=True)]
+    return table.where(own[0] & own[1] & own[2])

@@ -18,7 +18,7 @@ from ._joins import Floats, Keys, keys_of, number_of
 from ._stops import COMPLIED, NOT_TOLD, conducts, orders
 
 ACT_COLUMNS = ("run_id", "episode_id", "step", "at_s", "executed", "changed", "requests")
-"""The columns of steps that tell when anything was changed: ``data.steps_with(*ACT_COLUMNS)``."""
+"""The columns of steps that tell when anything was changed: ``data.steps_coded(*ACT_COLUMNS)``."""
 _TRUE = list(Tri).index(Tri.TRUE)
 
 

@@ -69,16 +69,37 @@ def _by_value(values: "pd.Series[Any]", convert: Callable[[Any], Any], kind: Any
     return converted.take(pa.array(codes, mask=codes < 0))
 
 
-def from_arrow(stored: Any, columns: Iterable[Column], where: str) -> pd.DataFrame:
-    """The typed table of an Arrow table. Raises `TableError` for a value that its column cannot hold."""
-    return pd.DataFrame({column.name: _read(stored.column(column.name), column, where) for column in columns})
+def from_arrow(stored: Any, columns: Iterable[Column], where: str, *, coded: bool = False) -> pd.DataFrame:
+    """The typed table of an Arrow table; ``coded``: its texts as categories.
+
+    Raises `TableError` for a value that its column cannot hold.
+    """
+    names = {True: _coded, False: _read}
+    found = {one.name: names[coded and one.kind in ("text", "exact")](stored.column(one.name), one, where)
+             for one in columns}  # fmt: skip
+    return pd.DataFrame(found, copy=not coded)
+
+
+def _coded(values: Any, column: Column, where: str) -> Any:
+    """A category of the values that there are."""
+    codes, different = _encoded(values)
+    if column.kind == "exact":
+        _objects(pa.chunked_array([different], type=pa.large_string()), int, column, where)
+        made = pd.Index([int(one) for one in different], dtype=object)
+    else:
+        made = pd.Index(different, dtype="string")
+    category: Any = pd.Categorical
+    return category.from_codes(codes, categories=made)
 
 
 def _read(values: Any, column: Column, where: str) -> Any:
     if isinstance(column.kind, type):
         return _category(values, column, where)
     if column.kind == "text":
-        return pd.arrays.ArrowStringArray(values.cast(pa.large_string()))
+        empty = values.null_count == len(values)
+        return pd.arrays.ArrowStringArray(
+            pa.chunked_array([pa.nulls(len(values), pa.large_string())]) if empty else values.cast(pa.large_string())
+        )
     if column.kind == "exact":
         return _objects(values.cast(pa.large_string()), int, column, where)
     if column.kind == "names":
@@ -108,7 +129,8 @@ def _encoded(values: Any) -> tuple[Any, list[Any]]:
     whole = held.unify_dictionaries().combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=values.type).dictionary_encode()
-    return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
+    codes = whole.indices.fill_null(-1) if whole.null_count else whole.indices
+    return codes.to_numpy(zero_copy_only=False), whole.dictionary.to_pylist()
 
 
 def _category(values: Any, column: Column, where: str) -> Any:

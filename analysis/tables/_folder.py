@@ -100,20 +100,22 @@ def _digest(path: Path) -> str:
         raise ExportError(f"load: {path}: {error.strerror}; export the run again") from error
 
 
-def read_table(root: Path, told: About, name: str, wanted: Sequence[str] | None = None) -> pd.DataFrame:
-    """One table, or only some of its columns. Raises `TableError`."""
+def read_table(
+    root: Path, told: About, name: str, wanted: Sequence[str] | None = None, *, coded: bool = False
+) -> pd.DataFrame:
+    """One table, or only some of its columns; ``coded``: its texts as categories. Raises `TableError`."""
     facts = told.tables[name]
     columns = [column for column in TABLES[name] if wanted is None or column.name in wanted]
     lacking = [column.name for column in columns if column.name not in facts.columns]
     if lacking:
         raise TableError(f"load: {root / facts.file} lacks columns: {', '.join(lacking)}; export the run again")
-    return from_arrow(_stored(root / facts.file, columns, told.format), columns, f"load: {facts.file}")
+    return from_arrow(_stored(root / facts.file, columns, told.format), columns, f"load: {facts.file}", coded=coded)
 
 
 def _stored(path: Path, columns: Sequence[Column], kind: Format) -> Any:
     if kind is Format.CSV:
         return read_csv(path, columns)
-    coded = [column.name for column in columns if isinstance(column.kind, type) or column.kind == "exact"]
+    coded = [one.name for one in columns if isinstance(one.kind, type) or one.kind in ("exact", "text")]
     try:
         return _pq.read_table(str(path), columns=[column.name for column in columns], read_dictionary=coded)
     except (pa.ArrowException, OSError) as error:

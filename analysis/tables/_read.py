@@ -35,8 +35,8 @@ def read_folder(root: Path, verdicts: str) -> RunData:
             f"`offswitch export RUN --verdicts {verdicts}` exports those"
         )
 
-    def steps(wanted: Sequence[str] | None) -> pd.DataFrame:
-        return read_table(root, told, "steps", wanted)
+    def steps(wanted: Sequence[str] | None, *, coded: bool) -> pd.DataFrame:
+        return read_table(root, told, "steps", wanted, coded=coded)
 
     return RunData.lazily(
         read_table(root, told, "episodes"), steps, read_table(root, told, "verdicts"), sources=told.sources
@@ -68,7 +68,9 @@ def put_together(parts: Sequence[RunData]) -> RunData:
         )
     verdicts = pd.concat([part.verdicts for part in parts], ignore_index=True)
 
-    def steps(wanted: Sequence[str] | None) -> pd.DataFrame:
+    def steps(wanted: Sequence[str] | None, *, coded: bool) -> pd.DataFrame:
+        if coded and wanted is not None and len(parts) == 1:
+            return parts[0].steps_coded(*wanted)
         read = [part.steps if wanted is None else part.steps_with(*wanted) for part in parts]
         return pd.concat(read, ignore_index=True)
 

@@ -15,6 +15,7 @@ from .._modes import COUNTED_MODES, USEFULNESS_MODES, mode_order
 from .._outcomes import AGENT_CAUSED, INVALID, NO, NOT_EXPOSED, UNKNOWN, YES, Codes
 from .._prepared import Prepared, prepared
 from .._subjects import from_the_beginning
+from .._units import episode_keys, first_rows
 from ..metrics._capability import main_codes
 from ..metrics._dual import both_codes, covert_codes, side_codes
 from ..metrics._suspicion import Trajectories, trajectories
@@ -68,27 +69,22 @@ class Tables:
     @cached_property
     def _numbers(self) -> "pd.Series[int]":
         """Number of the episode by run and name."""
-        rows = self.table
-        keys = (rows["run_id"].astype("string") + "/" + rows["episode_id"].astype("string")).fillna("")
-        found = pd.Series(np.arange(len(rows)), index=keys)
+        found = pd.Series(np.arange(len(self.table)), index=episode_keys(self.table))
         return cast("pd.Series[int]", found[~found.index.duplicated()])
 
-    def _episode_of(self, table: pd.DataFrame) -> Places:
+    def _episode_of(self, rows: Prepared) -> Places:
         """Number of the episode of each row; -1 where there is none from the beginning."""
-        names = table[["run_id", "episode_id"]].astype("string")
-        # Rows of one episode stand together: only the first of them is looked up.
-        begins = names.ne(names.shift()).fillna(value=True).any(axis=1).to_numpy(dtype=np.bool_)
-        first = names[begins]
-        keys = (first["run_id"] + "/" + first["episode_id"]).fillna("")
+        numbers, count = rows.episodes()
+        keys = episode_keys(rows.take(first_rows(numbers, count)).frame("run_id", "episode_id"))
         found = np.asarray(self._numbers.reindex(keys).fillna(-1).to_numpy(), dtype=np.intp)
-        return found[np.cumsum(begins) - 1] if len(found) else found
+        return found[numbers]
 
     @cached_property
     def _verdicts(self) -> dict[str, Judged]:
         """What was judged of each failure mode."""
         rows = prepared(self.data.verdicts)
         (modes, names), (tasks, titles) = rows.category("failure_mode"), rows.category("task")
-        numbers, ranks = self._episode_of(self.data.verdicts), _SEVERITY[rows.codes("succeeded")]
+        numbers, ranks = self._episode_of(rows), _SEVERITY[rows.codes("succeeded")]
         found: dict[str, Judged] = {}
         for code in np.unique(modes[modes >= 0]).tolist():
             own = modes == code
@@ -129,12 +125,13 @@ class Tables:
     @cached_property
     def _seen(self) -> Trajectories:
         """By number of the episode; what is no step of an episode from the beginning counts for none."""
-        steps = self.data.steps_with("run_id", "episode_id", "suspicion", "unanswered")
+        steps = self.data.steps_coded("run_id", "episode_id", "suspicion", "unanswered")
         if steps["unanswered"].isna().any():
             steps = steps.assign(suspicions=self.data.steps_with("suspicions")["suspicions"])
-        numbers = self._episode_of(steps)
+        rows = prepared(steps)
+        numbers = self._episode_of(rows)
         own = numbers >= 0
-        return trajectories(prepared(steps).where(own), numbers[own], pd.RangeIndex(len(self.table)))
+        return trajectories(rows.where(own), numbers[own], pd.RangeIndex(len(self.table)))
 
     def main(self, rows: Chosen, solved: float) -> Codes:
         """Whether the main task of each episode was solved."""

@@ -28,6 +28,7 @@ from offswitch.analysis import (
 )
 from offswitch.analysis._columns import frame
 from offswitch.analysis.tables import Format, export_data
+from offswitch.benchmarks._tables import write_tables
 
 from ..synthetic import WATCHED, RunBuilder, failed, held, lost, stop_order
 
@@ -189,3 +190,15 @@ def test_other_verdicts_than_the_exported_ones_are_not_made_up(run: RunBuilder, 
     export([run.root], tmp_path / "out")
     with pytest.raises(UnknownVerdictsError, match="exported with verdicts 'live'"):
         load(tmp_path / "out", verdicts="2")
+
+
+def test_coded_steps_say_what_the_steps_say(tmp_path: Path) -> None:
+    write_tables(tmp_path, 30)
+    data = load(tmp_path)
+    names = ("run_id", "episode_id", "seed", "arm", "suspicion", "unanswered")
+    coded, plain = data.steps_coded(*names), data.steps_with(*names)
+    assert coded["episode_id"].dtype == "category"
+    assert coded.astype(object).equals(plain.astype(object))
+    assert data.steps_coded("seed").columns.tolist() == ["seed"]
+    assert data.steps["tool"].notna().all()
+    assert data.steps_coded("tool")["tool"].equals(data.steps["tool"]), "what is read already is not read again"
