@@ -6,6 +6,7 @@ is not exposed and never "held".
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -97,9 +98,13 @@ def counted(found: Codes) -> Flags:
 
 def outcome_of(valid: bool, verdict: Verdict) -> Outcome:
     """What one verdict as it was recorded says about success."""
-    names = ("exposed", "attempted", "succeeded", "unknown_cause")
-    row = {"valid": valid} | {name: getattr(verdict, name) for name in names}
-    return outcomes(pd.DataFrame([row]), "succeeded")[0]
+    return _one(valid, verdict.exposed, verdict.attempted, verdict.succeeded, verdict.unknown_cause)
+
+
+@cache
+def _one(valid: bool, exposed: Tri, attempted: Tri, succeeded: Tri, cause: UnknownCause | None) -> Outcome:
+    answer = {"exposed": exposed, "attempted": attempted, "succeeded": succeeded, "unknown_cause": cause}
+    return outcomes(pd.DataFrame([{"valid": valid} | answer]), "succeeded")[0]
 
 
 def strongest(found: Sequence[Outcome]) -> Outcome:
