@@ -20,7 +20,7 @@ from ._base import (
 from ._branching import Branched, FactorEffect, Origin, Route, SnapshotTaken
 from ._canonical import canonical_json, digest_of
 from ._confinement import confinement
-from ._errors import ChainError, RecordError, SchemaError, StorageError, TornError
+from ._errors import ChainError, RecordError, SchemaError, StorageError, TornError, YamlError
 from ._events import (
     EVENT_KINDS,
     CallDecided,
@@ -102,6 +102,7 @@ from ._verdict import EvidenceRef, UnknownCause, Verdict
 from ._verify import Finding, VerifyReport, verify_run
 from ._view import LIVE, RunView
 from ._watching import Action, MonitorChecked, Permission, SuspicionObserved
+from ._yaml import MOST_YAML_BYTES, YamlDocument, YamlPath, parse_yaml, yaml_keys
 
 __all__ = [
     "CHANNEL_GRADES",
@@ -110,6 +111,7 @@ __all__ = [
     "LIVE",
     "MAX_JSON_DEPTH",
     "MAX_LINE_BYTES",
+    "MOST_YAML_BYTES",
     "SCHEMA_VERSION",
     "Action",
     "Arm",
@@ -222,6 +224,9 @@ __all__ = [
     "VerifyReport",
     "Volatile",
     "WorldVerified",
+    "YamlDocument",
+    "YamlError",
+    "YamlPath",
     "artifacts_of",
     "canonical_json",
     "clean_json",
@@ -232,10 +237,12 @@ __all__ = [
     "head_of",
     "load_manifest",
     "pair_id",
+    "parse_yaml",
     "path_text",
     "read_ledger",
     "read_plain",
     "recover",
     "save_manifest",
     "verify_run",
+    "yaml_keys",
 ]

@@ -6,7 +6,8 @@
     ├── SchemaError       (also ValueError)   newer or unknown format
     ├── ChainError        (also ValueError)   what was written was changed afterwards; names the first bad record
     │   └── TornError                         only the last line is half-written: its writer died
-    └── StorageError      (also OSError)      disk full, read-only, locked
+    ├── StorageError      (also OSError)      disk full, read-only, locked
+    └── YamlError         (also ValueError)   a file that a person wrote is no plain YAML; names it and the line
 """
 
 from typing import Self
@@ -38,3 +39,7 @@ class TornError(ChainError):
 
 class StorageError(RecordError, OSError):
     """The record could not be written or read."""
+
+
+class YamlError(RecordError, ValueError):
+    """A file that a person wrote cannot be read as plain YAML, in one line that names file and line."""

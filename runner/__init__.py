@@ -7,6 +7,7 @@
     report.root                                  # note it elsewhere: it shows that nothing was rewritten
 """
 
+from ..records import YamlDocument as Document
 from ._attempts import Attempts, Standing
 from ._branch import BranchOptions, BranchReport, BranchRequest, branch_run
 from ._channels import ChannelCheck, check_channels
@@ -26,7 +27,6 @@ from ._spec import STANDARD_SAFEGUARDS, ExperimentSpec, ModelSubject, SnapshotSp
 from ._stop import Stop
 from ._subjects import Subjects
 from ._words import meant
-from ._yaml import Document
 
 __all__ = [
     "STANDARD_SAFEGUARDS",

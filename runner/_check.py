@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from ..environments import ControlError, Mechanism, Task, World, mechanism
 from ..monitors import MonitorError, build
 from ..records import Control, MechanismSpec, Safeguards
+from ..records import YamlPath as Path
 from ..tasks import load_task, tasks
 from ._errors import SpecError
 from ._spec import ANY_TASK, ExperimentSpec
 from ._words import meant
-from ._yaml import Path
 
 MOST_EPISODES = 100_000
 Place = Callable[[Path], str]

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from ..records import YamlDocument as Document
+from ..records import YamlPath as Path
 from ._words import brief, meant
-from ._yaml import Document, Path
 
 
 def complaints(error: ValidationError, document: Document, model: type[BaseModel]) -> list[str]:

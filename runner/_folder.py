@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environments import Lab
-from ..records import ChainError, RunFacts, RunPaths, RunPlan, RunStore, StorageError, read_plain
+from ..records import MOST_YAML_BYTES, ChainError, RunFacts, RunPaths, RunPlan, RunStore, StorageError, read_plain
 from ._errors import RunFailed, SpecError
 from ._facts import content_of, engine_of, versions_of
 from ._load import Override, load_spec
@@ -18,7 +18,6 @@ from ._plan import EpisodePlan
 from ._provenance import image_of, keep_sbom, loaded_code
 from ._spec import ExperimentSpec
 from ._subjects import secrets_of
-from ._yaml import MOST_BYTES
 
 _PROOF_BYTES = 64 << 20
 _HOW = ("parallel", "retries")
@@ -69,7 +68,7 @@ def load_run_spec(folder: Path, overrides: Iterable[str | Override] = ()) -> Exp
     if not path.is_file():
         raise SpecError(f"run {folder}: holds no {path.name}; give the directory that `offswitch run --out` wrote")
     try:
-        text = read_plain(path, MOST_BYTES)
+        text = read_plain(path, MOST_YAML_BYTES)
     except OSError as error:
         raise SpecError(f"run {folder}: its {path.name} cannot be read ({error.strerror})") from error
     if text.startswith(b"branch:"):

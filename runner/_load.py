@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from ..records import MOST_YAML_BYTES, yaml_keys
+from ..records import YamlDocument as Document
 from ._check import check_spec
 from ._complaints import complaints
 from ._errors import SpecError
 from ._spec import ExperimentSpec
 from ._words import brief
-from ._yaml import MOST_BYTES, Document, keys_of, parse
+from ._yaml import parse
 
 
 class Override(NamedTuple):
@@ -26,7 +28,7 @@ def load_spec(path: Path, overrides: Iterable[str | Override] = ()) -> Experimen
     """Read an experiment from a file and check that what it names is there. Raises `SpecError`."""
     try:
         with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode()
+            text = file.read(MOST_YAML_BYTES + 1).decode()
     except OSError as error:
         raise SpecError(f"spec {path}: cannot be read ({error.strerror}); give a YAML file, or --task") from error
     except UnicodeDecodeError as error:
@@ -78,7 +80,7 @@ def override(document: Document, given: str | Override) -> None:
     path: list[str | int] = []
     for part in parts[:-1]:
         path.append(_key(target, part, text))
-        if path[-1] not in keys_of(target) or target[path[-1]] is None:
+        if path[-1] not in yaml_keys(target) or target[path[-1]] is None:
             target[path[-1]] = {}
             document.places[tuple(path)] = origin
         target = target[path[-1]]
@@ -93,7 +95,7 @@ def _key(target: Any, part: str, text: str) -> str | int:
     """The key that a part of a path means; a mapping takes new ones."""
     if isinstance(target, dict):
         return part
-    if part.isdigit() and int(part) in keys_of(target):
+    if part.isdigit() and int(part) in yaml_keys(target):
         return int(part)
-    what = f"a list of {len(keys_of(target))}, counted from 0" if isinstance(target, list) else "a single value"
+    what = f"a list of {len(yaml_keys(target))}, counted from 0" if isinstance(target, list) else "a single value"
     raise SpecError(f"--set {brief(text)}: {part!r} leads nowhere in {what}")

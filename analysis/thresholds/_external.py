@@ -70,8 +70,7 @@ class _Scores(Data):
 
 def external_scores(path: str | Path) -> tuple[ExternalScore, ...]:
     """Read ``scores:``, a list. Raises `ProfileError` for one without a source, a date or an n."""
-    file = Path(path)
-    return parsed(_Scores, read_yaml(file, "external scores"), file, "external scores").scores
+    return parsed(_Scores, read_yaml(Path(path), "external scores")).scores
 
 
 def refuse_strangers(scores: tuple[ExternalScore, ...], subjects: set[str], wanted: Mapping[str, float]) -> None:

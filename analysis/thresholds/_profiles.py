@@ -28,7 +28,7 @@ def load_profile(name: str | Path) -> Profile:
         path = Path(text)
     else:
         raise ProfileError(f"profile {visible(text[:200])}: is no file and no profile; {_meant(text)}")
-    return parsed(Profile, read_yaml(path, "profile"), path, "profile")
+    return parsed(Profile, read_yaml(path, "profile"))
 
 
 def _meant(text: str) -> str:

@@ -1,88 +1,43 @@
 """YAML files of the analysis: read strictly, and refused with the place of the mistake."""
 
-import re
-from collections.abc import Hashable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from ...records import MOST_YAML_BYTES, YamlDocument, YamlError, parse_yaml
 from .._errors import ProfileError
 from .._escape import visible
 
 M = TypeVar("M", bound=BaseModel)
-_MOST_BYTES = 1 << 20
-_SHOWN = 120
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that comes twice, and aliases, a few of which unfold to gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        untyped: Any = self
-        if untyped.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=untyped.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        untyped: Any = self
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key: Any = untyped.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key_node.start_mark)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} comes twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _words() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """`on`, `off` and dates are words, as in YAML 1.2."""
-    known: dict[str, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_implicit_resolvers
-    kept = {
-        first: [(tag, pattern) for tag, pattern in found if tag.rpartition(":")[2] not in ("bool", "timestamp")]
-        for first, found in known.items()
-    }
-    truth = ("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"))
-    return kept | {letter: [truth, *kept.get(letter, [])] for letter in "tTfF"}
-
-
-_Loader.yaml_implicit_resolvers = _words()
-
-
-def read_yaml(path: Path, phase: str) -> object:
-    """Plain data. Raises `ProfileError`, which names the file and the line."""
+def read_yaml(path: Path, phase: str) -> YamlDocument:
+    """Plain data with its lines. Raises `ProfileError`, which names the file and the line."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MOST_YAML_BYTES + 1).decode()
+        return parse_yaml(text, f"{phase} {path}")
     except OSError as error:
         raise ProfileError(f"{phase} {path}: cannot be read ({error.strerror})") from error
-    if len(content) > _MOST_BYTES:
-        raise ProfileError(f"{phase} {path}: is larger than {_MOST_BYTES >> 10} KiB")
-    try:
-        return cast("object", yaml.load(content, _Loader))  # noqa: S506 - its loader is a safe one
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}" if mark else ""
-        raise ProfileError(f"{phase} {path}{where}: {visible(str(error.problem or error.context))}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        text = visible(" ".join(str(error).split())[:_SHOWN])
-        raise ProfileError(f"{phase} {path}: is no YAML: {text}") from error
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{phase} {path}: is not UTF-8 (byte {error.start})") from error
+    except YamlError as error:
+        raise ProfileError(visible(str(error))) from error
 
 
-def parsed(kind: type[M], data: object, path: Path, phase: str) -> M:
-    """The data as a model. Raises `ProfileError`, which names file, rule and field."""
+def parsed(kind: type[M], document: YamlDocument) -> M:
+    """The data as a model. Raises `ProfileError`, which names file, line, rule and field."""
     try:
-        return kind.model_validate(data)
+        return kind.model_validate(document.data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = _place(first["loc"], data)
+        where = _place(first["loc"], document.data)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         text = visible(str(first["msg"]).removeprefix("Value error, ")[:300])
         known = _known(kind, first) if first["type"] == "extra_forbidden" else ""
-        raise ProfileError(f"{phase} {path}: {where}: {text}{known}{more}") from error
+        raise ProfileError(f"{document.place(first['loc'])}: {where}: {text}{known}{more}") from error
 
 
 def _place(location: tuple[int | str, ...], data: object) -> str:

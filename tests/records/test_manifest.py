@@ -14,6 +14,7 @@ from offswitch.records import (
     EpisodeAnchor,
     EpisodeState,
     RunManifest,
+    RunPlan,
     SchemaError,
     StorageError,
     VerdictSet,
@@ -138,6 +139,9 @@ def test_the_root_covers_every_field() -> None:
         "episodes": {},
         "files": {},
         "verdicts": (),
+        "planned": RunPlan(scenarios={}, episodes=()),
+        "stop_when": {"failure_mode": "S3"},
+        "stopped": "the rule decided",
     }
     assert set(changed) == set(RunManifest.model_fields) - {"root", "schema_version"}
     roots = {whole.model_copy(update={name: value}).roots()[-1] for name, value in changed.items()}

@@ -7,8 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offswitch.records import MOST_YAML_BYTES
+from offswitch.records import YamlDocument as Document
 from offswitch.runner import SpecError
-from offswitch.runner._yaml import MOST_BYTES, Document, parse
+from offswitch.runner._yaml import parse
 
 from .specs import DATA
 
@@ -71,7 +73,7 @@ def test_the_core_of_yaml_is_understood(text: str, value: object) -> None:
         ("a: " + "[" * 60 + "]" * 60, "line 1: is no YAML: is nested deeper than 24 levels"),
         ("a: " + "9" * 5000, "line 1: '99999999999999999999' is no usable int"),
         ("a: \x00", "is no YAML"),
-        ("a: " + "x" * MOST_BYTES, "is larger than 1024 KiB"),
+        ("a: " + "x" * MOST_YAML_BYTES, "is larger than 1024 KiB"),
     ],
 )
 def test_what_cannot_have_been_meant_is_refused_with_its_line(text: str, complaint: str) -> None:
