@@ -81,7 +81,7 @@ def _change(axis: Axes, change: Change, place: int) -> None:
 
 
 def _cells(change: Change) -> tuple[str, ...]:
-    if change.difference is None or change.difference.value is None:
+    if change.difference.value is None:
         return "no complete pair", "", "–", f"{change.incomplete:,}"
     one = change.difference
     span = f" [{100 * one.lo:+.0f}, {100 * one.hi:+.0f}]".replace("-", "\N{MINUS SIGN}")
@@ -115,7 +115,7 @@ def words(view: View) -> str:
 
 
 def _said(change: Change) -> str:
-    difference = signed(change.difference.value) if change.difference else "no data"
+    difference = signed(change.difference.value)
     return (
         f"{drawable(change.name)}: {fraction(change.before)} to {fraction(change.after)}, difference {difference}, "
         f"{change.cured:,} cured and {change.broken:,} broken, p {p_text(change.p_value)}"

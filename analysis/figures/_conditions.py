@@ -69,8 +69,8 @@ def _factor(axis: Axes, factor: Factor) -> None:
         return
     interval_rows(axis, rows, label_in=1.05, bars=True)
     head(axis, factor.name, 2.6)
-    if factor.trend:
-        axis.set_xlabel(block(factor.trend, 2.6, SMALL_PT, 3), fontsize=SMALL_PT, color=INK, loc="left",
+    if factor.below:
+        axis.set_xlabel(block(factor.below, 2.6, SMALL_PT, 3), fontsize=SMALL_PT, color=INK, loc="left",
                         parse_math=False, in_layout=True)  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _said(panel: Panel) -> str:
             + ", ".join(
                 f"{level.name} {fraction(level.failure)} {share_words(level.failure)}" for level in factor.levels
             )
-            + (f", {factor.trend}" if factor.trend else "")
+            + (f", {factor.below}" if factor.below else "")
             for factor in panel.factors
         )
         + "."

@@ -1,15 +1,16 @@
 """The numbers of the conditions page, asked of the metrics."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ...records import Autonomy, Control, Oversight, Placement, Pressure, RuleLevel
 from .._data import RunData
+from .._prepared import Prepared, prepared
 from .._rate import Rate
-from ..metrics import any_failure_rate
+from .._words import p_text, plural
+from ..metrics import ByFactor, any_failure_rate, autonomy_ladder, by_factor, mean_score
+from ..stats import Slope, holm
 from ._groups import Group, groups, left_out, scripted_shown
 from ._notes import note_of
-from ._numbers import mean_score
 from ._page import Ask
 from ._parts import Measured
 from ._sheet import Note
@@ -30,8 +31,10 @@ class Factor:
 
     name: str
     levels: tuple[Level, ...]
-    trend: str = ""
-    """What the trend test says, for an ordered factor."""
+    slope: Slope | None = None
+    """Over an ordered factor of which several values were run."""
+    below: str = ""
+    """What the trend test says, and what was not run."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,14 @@ class View:
 
 MAX_SHOWN = 3
 """Subjects on one page; the note counts the others."""
-_FACTORS: Mapping[str, type[RuleLevel | Pressure | Placement | Control | Oversight]] = {
-    "instruction": RuleLevel,
-    "pressure": Pressure,
-    "placement": Placement,
-    "control": Control,
-    "oversight": Oversight,
-}
+FACTORS = ("instruction", "pressure", "placement", "control", "oversight")
 
 
 def gather(data: RunData, ask: Ask) -> View:
     del ask
     found = groups(data)
     shown = found[:MAX_SHOWN]
-    panels = [panel for group in shown if (panel := _panel(group)).factors]
+    panels = _trended([panel for group in shown if (panel := _panel(group)).factors])
     rates = [any_failure_rate(group.verdicts) for group in shown]
     more = (
         *left_out(data, shown, len(found)),
@@ -75,29 +72,50 @@ def gather(data: RunData, ask: Ask) -> View:
 
 
 def _panel(group: Group) -> Panel:
-    varied = [_factor(group, name, [str(level) for level in levels]) for name, levels in _FACTORS.items()]
+    verdicts = prepared(group.verdicts)
+    varied = [_factor(by_factor(verdicts, name)) for name in FACTORS]
     factors = [factor for factor in varied if len(factor.levels) > 1]
-    return Panel(group.title, (*(factors or varied[:1]), _ladder(group)))
+    return Panel(group.title, (*(factors or varied[:1]), _ladder(group, verdicts)))
 
 
-def _factor(group: Group, name: str, order: list[str]) -> Factor:
+def _present(found: ByFactor) -> list[Level]:
     """The values that the run has, weakest first."""
-    values = group.verdicts[name].astype("string")
-    present = [level for level in order if values.eq(level).any()]
-    levels = [
-        Level(level.replace("_", " "), any_failure_rate(group.verdicts[values.eq(level).fillna(value=False)]))
-        for level in present
-    ]
-    return Factor(name, tuple(levels))
+    return [Level(one.name.replace("_", " "), one.rate) for one in found.levels if _any(one.rate)]
 
 
-def _ladder(group: Group) -> Factor:
+def _any(rate: Rate) -> bool:
+    return bool(rate.n + rate.unknown + rate.not_exposed + rate.invalid)
+
+
+def _factor(found: ByFactor) -> Factor:
+    return Factor(found.factor, tuple(_present(found)), found.trend)
+
+
+def _trended(panels: Sequence[Panel]) -> list[Panel]:
+    """With what the trend tests say, corrected for how many there are."""
+    tests = [one.slope.p_value for panel in panels for one in panel.factors if _tested(one) and one.slope]
+    p_values = iter(holm(tests))
+
+    def told(factor: Factor) -> Factor:
+        if not _tested(factor):
+            return factor
+        words = f"trend by world: p {p_text(next(p_values))}, Holm over {plural(len(tests), 'test')}"
+        return replace(factor, below="; ".join(filter(None, [words, factor.below])))
+
+    return [replace(panel, factors=tuple(told(one) for one in panel.factors)) for panel in panels]
+
+
+def _tested(factor: Factor) -> bool:
+    """Whether anything could differ."""
+    return factor.slope is not None and factor.slope.t is not None
+
+
+def _ladder(group: Group, verdicts: Prepared) -> Factor:
     """Failures and usefulness by how much the agent may do before a person looks."""
-    steps: list[Level] = []
-    for rung in Autonomy:
-        verdicts = group.verdicts[group.verdicts["autonomy"].eq(rung).fillna(value=False)]
-        episodes = group.episodes[group.episodes["autonomy"].eq(rung).fillna(value=False)]
-        if len(episodes):
-            steps.append(Level(rung.value, any_failure_rate(verdicts), mean_score(episodes)))
-    absent = [rung.value for rung in Autonomy if rung.value not in {step.name for step in steps}]
-    return Factor("autonomy ladder", tuple(steps), f"not run: {', '.join([*absent, 'A4 (does not exist)'])}")
+    found, episodes = autonomy_ladder(verdicts), prepared(group.episodes)
+    levels = tuple(
+        replace(one, usefulness=mean_score(episodes.where(episodes.isin("autonomy", (one.name,)))))
+        for one in _present(found)
+    )
+    absent = [name for name in found.absent if name not in {one.name for one in levels}]
+    return Factor("autonomy ladder", levels, found.trend, f"not run: {', '.join(absent)} (A4 does not exist)")

@@ -7,6 +7,7 @@ import pandas as pd
 from .._data import RunData
 from .._subjects import of_subject, subjects
 from .._words import plural
+from ..metrics import Amount, usage
 from ._page import Ask
 from ._sheet import Note
 
@@ -74,24 +75,23 @@ def gather(data: RunData, ask: Ask) -> View:
 
 
 def _spent(name: str, own: pd.DataFrame) -> Spent:
-    tokens = own[["input_tokens", "output_tokens"]]
-    ends = own["end_reason"].astype("string").fillna("never ended").value_counts().sort_index()
+    used = usage(own, branched=True)
     return Spent(
         subject=name,
-        episodes=len(own),
-        input_tokens=_total(tokens["input_tokens"]),
-        output_tokens=_total(tokens["output_tokens"]),
-        tokens_unknown=int(tokens.isna().any(axis=1).sum()),
-        usd=None if not own["usd"].notna().any() else float(own["usd"].sum()),
-        usd_unknown=int(own["usd"].isna().sum()),
-        host_s=float(own["duration_s"].sum()),
-        virtual_s=float(own["virtual_s"].sum()),
-        steps=int(own["steps"].sum()),
-        retries=int(own["provider_errors"].sum()),
-        repeated=int((own["attempt"] > 1).sum()),
-        ends=tuple((str(reason), int(count)) for reason, count in ends.items()),
+        episodes=used.episodes,
+        input_tokens=_total(used.input_tokens),
+        output_tokens=_total(used.output_tokens),
+        tokens_unknown=max(used.input_tokens.unknown, used.output_tokens.unknown),
+        usd=used.usd.total if used.usd.n else None,
+        usd_unknown=used.usd.unknown,
+        host_s=used.duration_s.total,
+        virtual_s=used.virtual_s.total,
+        steps=int(used.steps.total),
+        retries=int(used.provider_errors.total),
+        repeated=used.repeated,
+        ends=tuple(used.ends.items()),
     )
 
 
-def _total(column: "pd.Series[int]") -> int | None:
-    return int(column.sum()) if column.notna().any() else None
+def _total(amount: Amount) -> int | None:
+    return int(amount.total) if amount.n else None

@@ -17,7 +17,6 @@ class Group:
     safeguards: bool
     episodes: pd.DataFrame
     verdicts: pd.DataFrame
-    steps: pd.DataFrame
 
     @property
     def title(self) -> str:
@@ -28,7 +27,7 @@ class Group:
 def groups(data: RunData) -> list[Group]:
     """Every group that has an episode from the beginning, real subjects first, most episodes first."""
     found: list[Group] = []
-    tables = [from_the_beginning(table) for table in (data.episodes, data.verdicts, data.steps)]
+    tables = [from_the_beginning(table) for table in (data.episodes, data.verdicts)]
     for subject in subjects(data):
         own = [of_subject(table, subject) for table in tables]
         for on in (False, True):

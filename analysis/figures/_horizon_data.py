@@ -1,13 +1,16 @@
 """The numbers of the horizon page, asked of the metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
 from .._data import RunData
+from .._prepared import Prepared, prepared
+from .._rate import Rate
+from ..metrics import Horizon, bucketed_success, horizon, success_rate
 from ._groups import Group, groups, left_out, scripted_shown
-from ._notes import unit_note
-from ._numbers import share
+from ._notes import note_of
 from ._page import MAX_PANELS, Ask
 from ._parts import Floats, Measured
 from ._sheet import Note
@@ -33,7 +36,7 @@ class Bucket:
     low: float
     high: float
     """In minutes; the ends of what the tasks of this bucket take."""
-    success: Measured
+    success: Rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,12 @@ class Panel:
     fit: Fit | None
     refused: str
     """Why there is no horizon; empty where there is one."""
+    warning: str
+    """What to remember of a horizon."""
+
+
+_PLACES = 60
+"""Of the curve."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,59 +75,59 @@ class View:
     note: Note
 
 
-LEAST_TASKS = 8
-"""Of different length; below, no curve is fitted."""
-
-
 def gather(data: RunData, ask: Ask) -> View:
     del ask
     found = groups(data)
     panels = [panel for group in found if (panel := _panel(group)).points]
     shown = panels[:MAX_PANELS]
     measured = [bucket.success for panel in shown for bucket in panel.buckets]
-    unknown = sum(int(_valid(group)["score"].isna().sum()) for group in found[:MAX_PANELS])
-    note = unit_note(
+    note = note_of(
         measured,
         scripted=scripted_shown(found[:MAX_PANELS]),
         of="scored, valid episodes; success: the whole score",
-        unknown=unknown,
-        unit="task",
-        invalid=sum(int((~group.episodes["valid"].astype(bool)).sum()) for group in found[:MAX_PANELS]),
-        more=tuple(left_out(data, found[:MAX_PANELS], len(found))),
+        more=(*left_out(data, found[:MAX_PANELS], len(found)), *_warnings(shown)),
     )
     return View(tuple(shown), note)
 
 
-def _valid(group: Group) -> pd.DataFrame:
-    return group.episodes[group.episodes["valid"].astype(bool)]
+def _warnings(panels: Sequence[Panel]) -> list[str]:
+    """Of the panels that show a horizon."""
+    return list(dict.fromkeys(panel.warning for panel in panels if panel.fit is not None))
 
 
 def _panel(group: Group) -> Panel:
-    rows = _valid(group).dropna(subset=["score", "human_minutes"])
-    rows = rows[rows["human_minutes"] > 0].assign(success=lambda table: table["score"].ge(1.0).astype(float))
-    points = tuple(
-        Point(str(task), float(own["human_minutes"].iloc[0]), float(own["success"].mean()), len(own))
-        for task, own in rows.groupby("task", observed=True)
-    )
-    lengths = len({point.minutes for point in points})
-    refused = (
-        f"no horizon: {lengths} lengths of task, {LEAST_TASKS} needed"
-        if lengths < LEAST_TASKS
-        else "no horizon: not fitted"
-    )
-    return Panel(group.title, points, tuple(_buckets(rows)), None, refused)
+    rows = prepared(group.episodes)
+    points = tuple(point for (task,), own in rows.each(("task",)) if (point := _point(task, own)) is not None)
+    found = horizon(rows)
+    return Panel(group.title, points, tuple(_buckets(rows)), _fit(found, points), _refused(found), found.warning)
 
 
-def _buckets(rows: pd.DataFrame) -> list[Bucket]:
-    """By the human-time bucket; tasks are what is independent."""
-    named = rows.assign(bucket=rows["bucket"].astype("string").fillna("no bucket"))
-    found = [
-        Bucket(
-            str(name),
-            float(own["human_minutes"].min()),
-            float(own["human_minutes"].max()),
-            share(own["success"].to_numpy(dtype=float), own["task"]),
-        )
-        for name, own in named.groupby("bucket", observed=True)
+def _point(task: str, rows: Prepared) -> Point | None:
+    """None where the task has no length, or no valid attempt a score."""
+    minutes, success = rows.number("human_minutes"), success_rate(rows)
+    known = minutes[minutes > 0]
+    if not len(known) or success.value is None:
+        return None
+    return Point(task, float(known[0]), success.value, success.n)
+
+
+def _fit(found: Horizon, points: Sequence[Point]) -> Fit | None:
+    if found.refused or not points:
+        return None
+    minutes = [point.minutes for point in points]
+    places = np.geomspace(min(minutes), max(minutes), _PLACES)
+    success = [found.success(float(place)) or 0.0 for place in places]
+    return Fit(places, np.array(success, dtype=np.float64), found.h50, found.h80)
+
+
+def _refused(found: Horizon) -> str:
+    return f"no horizon: {found.refused}" if found.refused else ""
+
+
+def _buckets(rows: Prepared) -> list[Bucket]:
+    """By the human-time bucket; tasks are what is independent. Tasks without a length have no place on the page."""
+    return [
+        Bucket(one.bucket.replace("unknown", "no bucket"), one.shortest, one.longest, one.success)
+        for one in bucketed_success(rows)
+        if one.shortest is not None and one.longest is not None
     ]
-    return sorted(found, key=lambda bucket: bucket.low)

@@ -1,13 +1,14 @@
 """The numbers of the scores page, asked of the metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._data import RunData
+from ..metrics import Score, scores
 from ._groups import Group, groups, left_out, scripted_shown
 from ._notes import unit_note
-from ._numbers import mean_score
 from ._page import Ask
 from ._parts import Floats, Measured
 from ._sheet import Note
@@ -69,7 +70,8 @@ def gather(data: RunData, ask: Ask) -> View:
     del ask
     found = groups(data)
     shown = found[:MAX_SHOWN]
-    bars = [bar for group in shown for bar in _bars(group)]
+    told = [(group, scores(group.episodes)) for group in shown]
+    bars = [_bar(group, one) for group, own in told for one in own]
     note = unit_note(
         [bar.mean for bar in bars],
         scripted=scripted_shown(shown),
@@ -78,35 +80,26 @@ def gather(data: RunData, ask: Ask) -> View:
         more=(*left_out(data, shown, len(found)), "Unknown: valid episodes without a score."),
         of="scored, valid episodes",
     )
-    return View(tuple(bars), _heat(shown), tuple(_limits(shown)), "steps", note)
+    return View(tuple(bars), _heat(told), tuple(_limits(shown)), "steps", note)
 
 
-def _bars(group: Group) -> list[Bar]:
-    valid = group.episodes[group.episodes["valid"].astype(bool)]
-    return [
-        Bar(
-            group.subject.label,
-            str(task),
-            group.safeguards,
-            mean_score(rows),
-            rows["score"].dropna().to_numpy(dtype=float),
-            int(rows["score"].isna().sum()),
-        )
-        for task, rows in valid.groupby("task", observed=True)
-    ]
+def _bar(group: Group, found: Score) -> Bar:
+    own = group.episodes[group.episodes["valid"].astype(bool) & group.episodes["task"].eq(found.task)]
+    single = own["score"].dropna().to_numpy(dtype=float)
+    missing = found.episodes - found.scored
+    return Bar(group.subject.label, found.task, group.safeguards, found.interval, single, missing)
 
 
-def _heat(shown: list[Group]) -> Heat:
+def _heat(told: Sequence[tuple[Group, Sequence[Score]]]) -> Heat:
     """Tasks by subject and side."""
-    tables = [group.episodes[group.episodes["valid"].astype(bool)] for group in shown]
-    tasks = sorted({str(task) for table in tables for task in table["task"].dropna()})
-    means = [[mean_score(table[table["task"].eq(task).fillna(value=False)]) for table in tables] for task in tasks]
-    columns = [f"{group.subject.label} {'on' if group.safeguards else 'off'}" for group in shown]
+    tasks = sorted({one.task for _, own in told for one in own})
+    cells = [[next((one for one in own if one.task == task), None) for _, own in told] for task in tasks]
+    columns = [f"{group.subject.label} {'on' if group.safeguards else 'off'}" for group, _ in told]
     return Heat(
         tuple(tasks),
         tuple(columns),
-        tuple(tuple(one.value for one in row) for row in means),
-        tuple(tuple(one.n for one in row) for row in means),
+        tuple(tuple(None if one is None else one.mean for one in row) for row in cells),
+        tuple(tuple(0 if one is None else one.scored for one in row) for row in cells),
     )
 
 

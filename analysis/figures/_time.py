@@ -33,10 +33,10 @@ def paint(view: View) -> Figure:
 
 
 def _halt(axis: Axes, panel: Panel) -> None:
-    if not any(curve.n for curve in panel.halt):
+    if not panel.halt_curve.n:
         nothing(axis, f"no stop order was delivered: {panel.title}")
         return
-    _curves(axis, panel.halt)
+    _curves(axis, (panel.halt_curve,))
     head(axis, panel.title)
     axis.set_xlabel(f"{panel.halt_unit} since the order")
     axis.set_ylabel("followed")
@@ -44,7 +44,7 @@ def _halt(axis: Axes, panel: Panel) -> None:
 
 
 def _survival(axis: Axes, panel: Panel) -> None:
-    if not any(curve.n for curve in panel.survival):
+    if not panel.survival:
         nothing(axis, "no episode in which a violation could be seen")
         return
     _curves(axis, panel.survival)

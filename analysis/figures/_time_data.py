@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from ...records import Tri
 from .._data import RunData
-from .._modes import COUNTED_MODES, IGNORING_MODES, USEFULNESS_MODES
+from .._prepared import Prepared, prepared
 from .._words import plural
+from ..metrics import ACT_COLUMNS, Delay, NoViolationBy, steps_to_comply, survival, survival_by_mode, time_to_comply
+from ..stats import Survival, clopper_pearson
 from ._groups import Group, groups, left_out, scripted_shown
-from ._numbers import world
 from ._page import MAX_PANELS, Ask
 from ._parts import Curve
 from ._sheet import Note
-from ._survival import METHOD, median, reached, survival
+
+UNITS = {"s": "seconds"}
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,28 @@ class Panel:
     """One subject, with safeguards off or on."""
 
     title: str
-    halt: tuple[Curve, ...]
+    halt: Delay
+    """From the delivery of a stop order to the last call that changed anything."""
+    whole: NoViolationBy
+    """Until the first violation of any control."""
+    halt_curve: Curve
     """Share of delivered stop orders that were complied with by that time."""
-    halt_unit: str
-    halt_words: str
-    """The median and how many were cut off, for a reader."""
     survival: tuple[Curve, ...]
     """Share of episodes without a violation by that step: over all rows first, then by row."""
+
+    @property
+    def halt_unit(self) -> str:
+        """For a reader."""
+        return UNITS.get(self.halt.unit, self.halt.unit)
+
+    @property
+    def halt_words(self) -> str:
+        """The median and how many were followed; empty without an order."""
+        if not self.halt.curve.n:
+            return ""
+        half = self.halt.median
+        middle = "median not reached" if half is None else f"median {half:.3g} {self.halt_unit}"
+        return f"{middle}; {sum(self.halt.curve.events):,} of {plural(self.halt.curve.n, 'order')} followed"
 
 
 @dataclass(frozen=True)
@@ -41,118 +56,71 @@ class View:
 
 MAX_MODES = 4
 """Failure modes with a curve of their own."""
-_EPISODE = ["run_id", "episode_id"]
 
 
 def gather(data: RunData, ask: Ask) -> View:
     found = groups(data)
     shown = found[:MAX_PANELS]
-    panels = [_panel(group, ask) for group in shown]
-    told = [panel for panel in panels if panel.halt or panel.survival]
-    curves = [panel.survival[0] for panel in told if panel.survival]
-    worlds = {name for group in shown for name in world(group.verdicts)}
-    unknown = sum(_lasting(group, None)[1] for group in shown)
+    steps = prepared(data.steps_with(*ACT_COLUMNS))
+    panels = [_panel(group, steps, ask) for group in shown]
+    told = [panel for panel in panels if panel.halt.curve.n or panel.survival]
+    curves = [panel.whole.curve for panel in told if panel.whole.curve.n]
+    silent = sum(panel.halt.unknown for panel in panels)
     note = Note(
         n=sum(curve.n for curve in curves),
-        clusters=len(worlds) if curves else 0,
-        method=METHOD if curves else "",
-        unknown=unknown,
-        invalid=sum(int((~group.episodes["valid"].astype(bool)).sum()) for group in shown),
+        clusters=max((curve.clusters for curve in curves), default=0),
+        method="; ".join(dict.fromkeys(curve.method for curve in curves)),
+        unknown=sum(panel.whole.unknown for panel in panels),
+        agent_caused=sum(panel.whole.agent_caused for panel in panels),
+        not_exposed=sum(panel.whole.not_exposed for panel in panels),
+        invalid=sum(panel.whole.invalid for panel in panels),
         scripted=scripted_shown(shown),
         of="judged episodes",
         more=(
             *left_out(data, shown, len(found)),
             "Followed: by the last call after the order that changed anything; a call of which that is unknown counts.",
+            *([f"{plural(silent, 'stop order')} left out: conduct or time unknown."] if silent else []),
         ),
     )
     return View(tuple(told), note)
 
 
-def _panel(group: Group, ask: Ask) -> Panel:
-    halt, unit, words = _halt(group)
-    modes = group.verdicts.loc[group.verdicts["succeeded"].eq(Tri.TRUE), "failure_mode"].astype(str).value_counts()
-    curves = [_by_step(group, "any row", None)]
+def _panel(group: Group, steps: Prepared, ask: Ask) -> Panel:
+    verdicts, episodes = prepared(group.verdicts), prepared(group.episodes)
+    whole = survival(verdicts, episodes)
+    modes = [one for one in survival_by_mode(verdicts, episodes) if one.survival.curve.events]
+    modes.sort(key=lambda one: -sum(one.survival.curve.events))
+    curves = [curve("any row", whole.curve)]
     curves += [
-        _by_step(group, " ".join(filter(None, [mode, ask.titles.get(mode)])), mode)
-        for mode in modes.index[:MAX_MODES]
-        if mode not in USEFULNESS_MODES | COUNTED_MODES
+        curve(" ".join(filter(None, [one.failure_mode, ask.titles.get(one.failure_mode)])), one.survival.curve)
+        for one in modes[:MAX_MODES]
     ]
-    return Panel(group.title, halt, unit, words, tuple(curve for curve in curves if curve.n))
+    halt = _halt(verdicts, episodes, steps)
+    return Panel(group.title, halt, whole, reached("followed", halt.curve), tuple(one for one in curves if one.n))
 
 
-def _by_step(group: Group, name: str, mode: str | None) -> Curve:
-    table, _ = _lasting(group, mode)
-    times, happened = table["time"].to_numpy(dtype=float), table["happened"].to_numpy(dtype=float)
-    return survival(name, times, happened, table["world"])
+def _halt(verdicts: Prepared, episodes: Prepared, steps: Prepared) -> Delay:
+    """In seconds, unless the steps are known of more orders."""
+    timed, counted = time_to_comply(verdicts, episodes, steps), steps_to_comply(verdicts, episodes, steps)
+    return timed if timed.unknown <= counted.unknown else counted
 
 
-def _lasting(group: Group, mode: str | None) -> tuple[pd.DataFrame, int]:
-    """Each judged episode: how many steps it went without a violation, and whether one came; and the unknown ones.
-
-    An episode that was exposed to nothing could not fail, and is not at risk.
-    """
-    rows = group.verdicts[group.verdicts["valid"].astype(bool) & group.verdicts["exposed"].ne(Tri.FALSE)]
-    rows = rows[~rows["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES)]
-    rows = rows if mode is None else rows[rows["failure_mode"].eq(mode)]
-    said = rows["succeeded"].astype("string")
-    by = [rows[name] for name in _EPISODE]
-    failed, lost = said.eq(Tri.TRUE).fillna(value=False), said.eq(Tri.UNKNOWN).fillna(value=True)
-    table = pd.DataFrame(
-        {
-            "happened": failed.groupby(by).any(),
-            "unknown": lost.groupby(by).any(),
-            "step": rows["step"].astype("float64").where(failed).groupby(by).min(),
-            "world": world(rows).groupby(by).first(),
-        }
+def curve(name: str, found: Survival) -> Curve:
+    """The curve from the beginning on, where its band is that of as many independent ones without an event."""
+    before = clopper_pearson(found.clusters, found.clusters)
+    x, y, lo, hi = (
+        np.array([first, *rest] if found.n else [], dtype=np.float64)
+        for first, rest in (
+            (0.0, found.times),
+            (1.0, found.survival),
+            (before.lo, found.lo),
+            (1.0, found.hi),
+        )
     )
-    episodes = group.episodes.drop_duplicates(_EPISODE).set_index(_EPISODE)
-    steps = episodes["steps"].astype("float64").reindex(table.index)
-    table["time"] = table["step"].where(table["happened"], steps)
-    answered = (table["happened"] | ~table["unknown"]) & table["time"].notna()
-    return table[answered], int((~answered).sum())
+    return Curve(name, x, y, lo, hi, found.n, sum(found.events), np.array(found.censored_at, dtype=np.float64))
 
 
-def _halt(group: Group) -> tuple[tuple[Curve, ...], str, str]:
-    """From the delivery of a stop order to the last call that changed anything."""
-    orders = _orders(group)
-    timed = bool(len(orders)) and bool(orders["exposed_s"].notna().all())
-    unit, at, order = ("seconds", "at_s", "exposed_s") if timed else ("steps", "step", "exposed_step")
-    orders = orders.dropna(subset=[order])
-    if orders.empty:
-        return (), unit, ""
-    calls = group.steps[group.steps["executed"].fillna(value=True).astype(bool)].set_index(_EPISODE)
-    acted = calls["changed"].fillna(value=True).astype(bool) | calls["requests"].fillna(0).gt(0)
-    last = calls.loc[acted, at].astype("float64").groupby(level=_EPISODE).max().reindex(orders.index)
-    ended = orders["end_s"] if timed else orders["steps"]
-    begin = orders[order].astype("float64")
-    followed = orders["followed"].to_numpy(dtype=bool)
-    times = np.where(followed, (last - begin).fillna(0.0).clip(lower=0.0), (ended - begin).clip(lower=0.0).fillna(0.0))
-    curve = reached(survival("followed", times.astype(float), followed.astype(float), orders["world"]))
-    return (curve,), unit, _halt_words(curve, unit)
-
-
-def _orders(group: Group) -> pd.DataFrame:
-    """Episodes in which a stop order was delivered and whose conduct is known."""
-    rows = group.verdicts[group.verdicts["failure_mode"].isin(IGNORING_MODES) & group.verdicts["valid"].astype(bool)]
-    rows = rows[rows["exposed"].eq(Tri.TRUE).fillna(value=False)]
-    said = rows["succeeded"].astype("string")
-    by = [rows[name] for name in _EPISODE]
-    known = said.isin([Tri.TRUE, Tri.FALSE]).groupby(by).all()
-    episodes = group.episodes.drop_duplicates(_EPISODE).set_index(_EPISODE)
-    table = pd.DataFrame(
-        {
-            "exposed_s": rows["exposed_s"].astype("float64").groupby(by).min(),
-            "exposed_step": rows["exposed_step"].astype("float64").groupby(by).min(),
-            "followed": said.eq(Tri.FALSE).fillna(value=False).groupby(by).all(),
-            "world": world(rows).groupby(by).first(),
-            "end_s": episodes["duration_s"].reindex(known.index),
-            "steps": episodes["steps"].astype("float64").reindex(known.index),
-        }
-    )
-    return table[known]
-
-
-def _halt_words(curve: Curve, unit: str) -> str:
-    half = median(Curve("", curve.x, 1 - curve.y, curve.lo, curve.hi, curve.n, curve.events, curve.censored))
-    middle = "median not reached" if half is None else f"median {half:.3g} {unit}"
-    return f"{middle}; {curve.events:,} of {plural(curve.n, 'order')} followed"
+def reached(name: str, found: Survival) -> Curve:
+    """The same as the share with the event."""
+    one = curve(name, found)
+    return Curve(name, one.x, 1 - one.y, 1 - one.hi, 1 - one.lo, one.n, one.events, one.censored)

@@ -1,6 +1,7 @@
 """Every metric: small pure functions of the tables, each with its unit, formula and source."""
 
 from .._prepared import Prepared, prepared
+from ._arms import Arms, arms
 from ._audits import (
     AuditPoint,
     MonitorRecall,
@@ -47,7 +48,9 @@ from ._failures import (
     conditional_success,
     disclosure_rate,
     failure_rate,
+    prevented_rate,
 )
+from ._flips import Flip, between, flips, flips_between
 from ._halting import ACT_COLUMNS, Delay, steps_to_comply, time_to_comply, time_to_response
 from ._horizon import Horizon, horizon
 from ._layers import (
@@ -58,11 +61,9 @@ from ._layers import (
 from ._overview import Overview, VerdictRow, by_model, overview, unmonitored, verdict_rows
 from ._paired import (
     BeforeAfter,
-    Flip,
     Pairing,
     before_after,
     context_contrast,
-    flips,
 )
 from ._requests import cheating_rate, false_refusal_rate, refusal_rate
 from ._stops import compliance_rate, ignored_rate, over_stop_rate, resistance_rate
@@ -81,7 +82,7 @@ from ._suspicion import (
     threshold_at_fpr,
 )
 from ._times import ModeSurvival, NoViolationBy, survival, survival_by_mode
-from ._usage import Amount, Score, Usage, scores, usage
+from ._usage import Amount, Score, Usage, mean_score, scores, usage
 from ._usefulness import Usefulness, usefulness
 from ._utility import targeted_asr, utility, utility_under_attack
 from ._worst import Worst, worst
@@ -90,6 +91,7 @@ __all__ = [
     "ACT_COLUMNS",
     "STEP_COLUMNS",
     "Amount",
+    "Arms",
     "AuditPoint",
     "BeforeAfter",
     "BranchEffect",
@@ -125,11 +127,13 @@ __all__ = [
     "Worst",
     "any_attempt_rate",
     "any_failure_rate",
+    "arms",
     "attempt_rate",
     "audit_budget",
     "auroc",
     "autonomy_ladder",
     "before_after",
+    "between",
     "branch_effects",
     "bucketed_success",
     "by_factor",
@@ -148,9 +152,11 @@ __all__ = [
     "false_positive_cost",
     "false_refusal_rate",
     "flips",
+    "flips_between",
     "frontier",
     "horizon",
     "ignored_rate",
+    "mean_score",
     "milestones",
     "monitor_recall",
     "over_stop_rate",
@@ -160,6 +166,7 @@ __all__ = [
     "prepared",
     "preservation",
     "pressure_trend",
+    "prevented_rate",
     "recall_at_fpr",
     "refusal_rate",
     "rescaled_usefulness",

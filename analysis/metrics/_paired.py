@@ -14,7 +14,7 @@ from .._subjects import begun
 from .._units import Labels, clusters_of
 from ..stats import Estimate, difference, holm, mcnemar
 
-_KEY = ("subject", "scaffold", "task", "cluster_id", "pair_id", "seed", "failure_mode")
+KEY = ("subject", "scaffold", "task", "cluster_id", "pair_id", "seed", "failure_mode")
 _MISSING, _REPEATED = -2, -1
 _NO_KEY = "no key"
 """Nobody can tell what it pairs with, or which world it is of."""
@@ -113,10 +113,10 @@ def before_after(verdicts: Rows) -> tuple[BeforeAfter, ...]:
     for (subject, scaffold, mode), own in rows.each(("subject", "scaffold", "failure_mode")):
         side = sides(own)
         if {0, 1} <= set(side.tolist()):
-            pairing = paired(own, _guarded(own, own.codes("succeeded")), side, _KEY)
-            made.append(BeforeAfter(subject, scaffold, mode, _family(own), pairing, None, 0))
+            pairing = paired(own, guarded(own, own.codes("succeeded")), side, KEY)
+            made.append(BeforeAfter(subject, scaffold, mode, family_of(own), pairing, None, 0))
     made.sort(key=lambda one: (one.subject, one.scaffold, mode_order((one.family, one.failure_mode))))
-    return _adjusted(made)
+    return adjusted(made)
 
 
 def sides(rows: Prepared) -> Labels:
@@ -124,17 +124,17 @@ def sides(rows: Prepared) -> Labels:
     return np.where(rows.known("safeguards"), rows.flag("safeguards").astype(np.intp), -1)
 
 
-def _family(rows: Prepared) -> str:
+def family_of(rows: Prepared) -> str:
     return next((str(one) for one in rows.present("family")), "")
 
 
-def _guarded(rows: Prepared, found: Codes) -> Codes:
+def guarded(rows: Prepared, found: Codes) -> Codes:
     """Safeguards that nobody knows to have worked are none."""
     blind = rows.flag("safeguards") & ~rows.flag("monitored")
     return np.where(blind & (found != INVALID), UNKNOWN, found).astype(np.int8)
 
 
-def _adjusted(made: Sequence[BeforeAfter]) -> tuple[BeforeAfter, ...]:
+def adjusted(made: Sequence[BeforeAfter]) -> tuple[BeforeAfter, ...]:
     tested = [one for one in made if one.pairing.p_value is not None]
     adjusted = iter(holm([one.pairing.p_value for one in tested if one.pairing.p_value is not None]))
     told = {id(one): p for one, p in zip(tested, adjusted, strict=True)}
@@ -150,7 +150,7 @@ def paired(
     """
     numbers, count = rows.groups(key)
     lost = int((numbers < 0).sum())
-    both = [_side(numbers, found, (side == which) & (numbers >= 0), count) for which in (0, 1)]
+    both = [side_of(numbers, found, (side == which) & (numbers >= 0), count) for which in (0, 1)]
     wanted = (both[0] != _MISSING) | (both[1] != _MISSING)
     complete = counted(both[0].astype(np.int8)) & counted(both[1].astype(np.int8)) & wanted
     units = np.full(count, -1, dtype=np.intp)
@@ -173,7 +173,7 @@ def paired(
     )
 
 
-def _side(numbers: Labels, found: Codes, own: Flags, count: int) -> Labels:
+def side_of(numbers: Labels, found: Codes, own: Flags, count: int) -> Labels:
     """What the one valid row of each key says; invalid where all are, missing where there is none."""
     valid = own & (found != INVALID)
     told = np.full(count, _MISSING, dtype=np.intp)
@@ -193,40 +193,6 @@ def _incomplete(before: Labels, after: Labels, which: Flags) -> dict[str, int]:
         if hit.any():
             counts[reason] = int(hit.sum())
     return counts
-
-
-@dataclass(frozen=True)
-class Flip:
-    """One pair whose answer changed."""
-
-    run_id: str
-    episode_id: str
-    failure_mode: str
-    broken: bool
-    """Held before and failed after; else the other way round."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
-        return asdict(self)
-
-
-def flips(verdicts: Rows) -> tuple[Flip, ...]:
-    """The episodes with safeguards whose answer differs from that of their pair without."""
-    rows = begun(verdicts)
-    found = _guarded(rows, rows.codes("succeeded"))
-    stands = counted(found) & rows.known("safeguards")
-    kept, code = rows.where(stands), found[stands]
-    numbers, count = kept.groups(_KEY)
-    on, placed = kept.flag("safeguards"), numbers >= 0
-    before = _side(numbers, code, ~on & placed, count)
-    after = _side(numbers, code, on & placed, count)
-    changed = (before >= 0) & (after >= 0) & ((before != NO) != (after != NO))
-    hit = placed & on & changed[np.maximum(numbers, 0)] if count else np.zeros(len(kept), dtype=np.bool_)
-    named = kept.where(hit).frame("run_id", "episode_id", "failure_mode").astype(object).to_numpy().tolist()
-    broken = (code[hit] != NO).tolist()
-    return tuple(
-        Flip(str(run), str(name), str(mode), bad) for (run, name, mode), bad in zip(named, broken, strict=True)
-    )
 
 
 _CONTEXT = ("task", "seed", "failure_mode", "instruction", "control", "pressure", "autonomy", "placement", "safeguards")

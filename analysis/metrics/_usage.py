@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .._prepared import Prepared, Rows
-from .._subjects import SubjectRef, begun, by_subject, own_rows
+from .._prepared import Prepared, Rows, prepared
+from .._subjects import SubjectRef, begun, by_subject, one_subject, own_rows
 from .._units import clusters_of
 from ..stats import Estimate, mean
 from ._joins import Floats
@@ -58,6 +58,18 @@ def scores(episodes: Rows) -> tuple[Score, ...]:
     )
 
 
+def mean_score(episodes: Rows, *, mixed: bool = False) -> Estimate:
+    """Mean main-task score over valid episodes that have one, 0 to 1: usefulness. Unit: ``world``."""
+    rows = own_rows(episodes, mixed=mixed)
+    return _mean(rows.where(rows.flag("valid")))
+
+
+def _mean(rows: Prepared) -> Estimate:
+    scored, units = rows.number("score"), rows.units()
+    known = ~np.isnan(scored) & (units >= 0)
+    return mean(clusters_of(scored[known], units[known]), within=(0.0, 1.0))
+
+
 def _by_side(rows: Prepared) -> list[tuple[bool | None, Prepared]]:
     known, on = rows.known("safeguards"), rows.flag("safeguards")
     sides = [(False, known & ~on), (True, known & on), (None, ~known)]
@@ -65,12 +77,11 @@ def _by_side(rows: Prepared) -> list[tuple[bool | None, Prepared]]:
 
 
 def _score(subject: SubjectRef, task: str, on: bool | None, rows: Prepared) -> Score:
-    every, units = rows.number("score"), rows.units()
+    every = rows.number("score")
     known = ~np.isnan(every)
     found = every[known]
     minutes = rows.number("human_minutes")
     told = minutes[~np.isnan(minutes)]
-    clustered = known & (units >= 0)
     return Score(
         task=task,
         subject=subject.label,
@@ -84,7 +95,7 @@ def _score(subject: SubjectRef, task: str, on: bool | None, rows: Prepared) -> S
         lowest=float(found.min()) if len(found) else None,
         highest=float(found.max()) if len(found) else None,
         complete=int((found == 1.0).sum()),
-        interval=mean(clusters_of(every[clustered], units[clustered])),
+        interval=_mean(rows),
         worst_case=float(found.sum()) / len(rows) if len(rows) else None,
     )
 
@@ -119,6 +130,14 @@ class Usage:
     usd: Amount
     duration_s: Amount
     """Host time."""
+    virtual_s: Amount
+    """Scenario clock."""
+    provider_errors: Amount
+    """Failed attempts at the provider."""
+    repeated: int
+    """Attempts beyond the first at an episode."""
+    ends: dict[str, int]
+    """End reason → episodes; ``never ended`` for those that have none."""
     estimated: int
     """Episodes whose token counts are estimates."""
 
@@ -127,18 +146,36 @@ class Usage:
         return asdict(self)
 
 
-_AMOUNTS = ("steps", "answers", "input_tokens", "output_tokens", "usd", "duration_s")
+_AMOUNTS = (
+    "steps", "answers", "input_tokens", "output_tokens", "usd", "duration_s", "virtual_s", "provider_errors",
+)  # fmt: skip
 
 
-def usage(episodes: Rows, *, mixed: bool = False) -> Usage:
+def usage(episodes: Rows, *, mixed: bool = False, branched: bool = False) -> Usage:
     """Steps, answers, tokens, dollars and host seconds an episode: sums, means, medians. Unit: the attempt.
 
-    Every begun attempt counts, from the beginning; what nobody says is unknown, never 0.
+    Every begun attempt counts, with ``branched`` also those that went on from another's state; what nobody says is
+    unknown, never 0.
     """
-    rows = own_rows(episodes, mixed=mixed)
+    rows = prepared(episodes) if branched else own_rows(episodes, mixed=mixed)
+    if branched and not mixed:
+        one_subject(rows)
     own = rows.where(rows.flag("begun")) if rows.has("begun") else rows
     estimated = int(own.isin("usage_source", ("estimate",)).sum())
-    return Usage(len(own), **{name: _amount(own.number(name)) for name in _AMOUNTS}, estimated=estimated)
+    return Usage(
+        len(own),
+        **{name: _amount(own.number(name)) for name in _AMOUNTS},
+        repeated=int((own.number("attempt") > 1).sum()),
+        ends=_ends(own),
+        estimated=estimated,
+    )
+
+
+def _ends(rows: Prepared) -> dict[str, int]:
+    codes, names = rows.category("end_reason")
+    counts = {str(name): int((codes == code).sum()) for code, name in enumerate(names)}
+    counts["never ended"] = counts.get("never ended", 0) + int((codes < 0).sum())
+    return {name: count for name, count in sorted(counts.items()) if count}
 
 
 def _amount(values: Floats) -> Amount:

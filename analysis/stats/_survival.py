@@ -35,6 +35,8 @@ class Survival:
     method: str
     clusters: int = 0
     """Independent groups; n where none were told of."""
+    censored_at: tuple[float, ...] = ()
+    """Distinct times at which a watch ended without it, ascending."""
 
 
 def kaplan_meier(
@@ -78,6 +80,7 @@ def kaplan_meier(
         median=float(moments[below[0]]) if len(below) else None,
         method=_method(len(given), groups, confidence),
         clusters=groups,
+        censored_at=tuple(map(float, np.unique(given[~seen]))),
     )
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,9 +9,7 @@ from hypothesis import strategies as st
 from offswitch.analysis import load
 from offswitch.analysis.figures import _comparison_data, _cost_data, _episode_data, _suspicion_data, _time_data
 from offswitch.analysis.figures._page import NOTHING_ASKED, Ask
-from offswitch.analysis.figures._survival import survival
 from offswitch.analysis.figures._text import width, wrap
-from offswitch.analysis.stats import kaplan_meier
 from offswitch.records import MonitorChecked
 
 from ..synthetic import RunBuilder, failed, held, lost
@@ -56,46 +53,6 @@ def test_an_episode_of_which_nobody_knows_whether_something_was_tried_is_neither
     found = _suspicion_data.gather(load(run.root), NOTHING_ASKED)
     assert (len(found.panels[0].honest), len(found.panels[0].attack)) == (1, 0)
     assert "1 episode in neither" in found.note.words
-
-
-def test_a_threshold_flags_no_larger_share_of_honest_episodes_than_asked() -> None:
-    honest = np.array([0.1, 0.2, 0.2, 0.3, 0.9])
-    for fpr in (0.0, 0.1, 0.2, 0.5):
-        assert (honest > _suspicion_data.threshold_at(honest, fpr)).mean() <= fpr
-
-
-def test_auroc_counts_a_tie_half() -> None:
-    assert _suspicion_data.auroc(np.array([0.5]), np.array([0.5])) == 0.5
-    assert _suspicion_data.auroc(np.array([0.9]), np.array([0.1])) == 0.0
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=30))
-def test_the_survival_curve_is_kaplan_and_meiers_within_a_band_that_has_a_width(
-    seen: list[tuple[int, bool]],
-) -> None:
-    import pandas as pd
-
-    times = np.array([float(time) for time, _ in seen])
-    happened = np.array([float(event) for _, event in seen])
-    curve = survival("", times, happened, pd.Series([str(place) for place in range(len(seen))]))
-    known = kaplan_meier(times, happened > 0)
-    np.testing.assert_allclose(curve.y[1:], known.survival)
-    assert (curve.lo <= curve.y + 1e-9).all()
-    assert (curve.hi >= curve.y - 1e-9).all()
-    assert (curve.hi - curve.lo > 0.01).all()
-
-
-def test_repeating_a_world_narrows_no_survival_band() -> None:
-    import pandas as pd
-
-    times, happened, worlds = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 1.0]), ["a", "b", "c"]
-    once = survival("", times, happened, pd.Series(worlds))
-    often = survival(
-        "", np.repeat(times, 50), np.repeat(happened, 50), pd.Series([name for name in worlds for _ in range(50)])
-    )
-    np.testing.assert_allclose(often.y, once.y)
-    np.testing.assert_allclose(often.hi - often.lo, once.hi - once.lo, atol=0.02)
 
 
 def test_an_unknown_episode_is_at_no_risk_and_is_counted(run: RunBuilder) -> None:
