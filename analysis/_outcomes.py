@@ -53,8 +53,14 @@ _TRUE, _FALSE, _NA = (_TRIS.index(one) for one in (Tri.TRUE, Tri.FALSE, Tri.NOT_
 
 def tri_codes(column: "pd.Series[Any]") -> Codes:
     """Position of each value among `Tri`; a missing or foreign one is unknown."""
-    found = pd.Categorical(column, categories=[one.value for one in _TRIS]).codes
-    return np.where(found < 0, _TRIS.index(Tri.UNKNOWN), found).astype(np.int8)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found, values = np.asarray(column.cat.codes, dtype=np.intp), column.cat.categories
+    else:
+        found, values = pd.factorize(column)
+    place = {one.value: number for number, one in enumerate(_TRIS)}
+    unknown = place[Tri.UNKNOWN.value]
+    told: Codes = np.array([*(place.get(str(value), unknown) for value in values), unknown], dtype=np.int8)
+    return told[found]
 
 
 def codes(verdicts: pd.DataFrame, question: Question) -> Codes:
