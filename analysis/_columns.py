@@ -130,7 +130,7 @@ KEY: tuple[Column, ...] = (
 
 EPISODES: tuple[Column, ...] = (
     *KEY,
-    Column("run", "text", "folder that the run was read from"),
+    Column("run", "text", "folder that the run was read from; in an export its name alone"),
     Column("begun", "flag", "False where an episode was planned and nothing of it was ever recorded", default=True),
     Column("sealed", "flag", "whether the ledger was completed", default=True),
     Column("terminated", "truth", "True where the world reached an end, False where a limit cut it"),

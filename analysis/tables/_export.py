@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ...records import LIVE, RunPaths, verify_run
 from .._data import RunData, Source, State
 from .._errors import ExportError
@@ -67,5 +69,12 @@ def export_data(
 def _written(data: RunData, place: Path, kind: Format, sources: Sequence[Source], verdicts: str) -> About:
     writer = Writer(place, kind, sources=sources, verdicts=verdicts)
     for name in TABLES:
-        writer.write(name, [getattr(data, name)])
+        table: pd.DataFrame = getattr(data, name)
+        writer.write(name, [_without_place(table) if name == "episodes" else table])
     return writer.close()
+
+
+def _without_place(episodes: pd.DataFrame) -> pd.DataFrame:
+    """Of the folder that a run was read from only the name: where it stood on a machine is nobody else's business."""
+    names = {folder: Path(str(folder)).name for folder in episodes["run"].dropna().unique()}
+    return episodes.assign(run=episodes["run"].map(names).astype(episodes["run"].dtype))
