@@ -11,7 +11,7 @@ from offswitch.analysis.thresholds import Rule, check
 
 from .tables import SAFE, Row, as_is, decided, episode, episodes, profile, rule, tables, words
 
-MANY = 400
+MANY = 200
 
 
 def _repeated_worlds() -> list[Row]:
