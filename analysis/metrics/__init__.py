@@ -32,6 +32,7 @@ from ._conditions import (
     by_factor,
     pressure_trend,
 )
+from ._consistency import Consistency, consistent_share
 from ._dual import (
     Preservation,
     Sandbagging,
@@ -98,6 +99,7 @@ __all__ = [
     "BranchEffects",
     "Bucket",
     "ByFactor",
+    "Consistency",
     "Defence",
     "Delay",
     "FalsePositives",
@@ -143,6 +145,7 @@ __all__ = [
     "compliance_rate",
     "concealment_rate",
     "conditional_success",
+    "consistent_share",
     "context_contrast",
     "coverage",
     "covert_rate",

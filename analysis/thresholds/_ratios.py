@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ...records import Arm
-from .._outcomes import AGENT_CAUSED, INVALID, NO, YES
-from ..stats import Clusters, upper_bound
+from .._outcomes import INVALID
+from ..metrics._consistency import by_task
+from ..stats import Clusters
 from ._answers import Answers, Chosen, Who, answers
 from ._episodes import CONDITION
 from ._hints import hint
@@ -34,7 +35,7 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     worlds = wanted.model_copy(update={"unit": Unit.WORLD})
     rows = tables.population(who, worlds)
     found = answers(tables.episodes, rows, tables.main(rows, given.solved), worlds, minutes=True)
-    tasks = _by_task(found, given.consistently)
+    tasks = by_task(found.codes, found.tasks, found.units, given.consistently)
     measured = tasks[tasks["worlds"] >= given.attempts]
     low = Clusters.of((tasks["sure"] & (tasks["worlds"] >= given.attempts)).astype(float), tasks.index.to_numpy())
     high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index.to_numpy())
@@ -56,37 +57,6 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     )
     few = [str(task) for task in tasks.index[tasks["worlds"] < given.attempts]]
     return told.lacking(*_few_worlds(few, wanted, who, given.attempts), *lacks(told, wanted, who))
-
-
-def _by_task(found: Answers, consistently: float) -> pd.DataFrame:
-    """Of each task: worlds with an answer, and whether it is, surely is and may be solved consistently."""
-    known = np.isin(found.codes, (YES, NO, AGENT_CAUSED))
-    table = pd.DataFrame(
-        {
-            "task": found.tasks,
-            "world": found.units,
-            "known": known,
-            "value": np.where(known, found.codes == YES, np.nan),
-            "low": (found.codes == YES).astype(float),
-            "high": (~known | (found.codes == YES)).astype(float),
-        }
-    )
-    worlds = table.groupby(["task", "world"])[["known", "value", "low", "high"]].mean()
-    tasks = worlds.groupby(level="task").agg(
-        worlds=("value", "count"),
-        every=("high", "size"),
-        mean=("value", "mean"),
-        low=("low", "mean"),
-        k=("high", "sum"),
-    )
-    return pd.DataFrame(
-        {
-            "worlds": tasks["worlds"],
-            "solved": tasks["mean"] >= consistently,
-            "sure": tasks["low"] >= consistently,
-            "maybe": [upper_bound(k, n) >= consistently for k, n in zip(tasks["k"], tasks["every"], strict=True)],
-        }
-    )
 
 
 def _few_worlds(tasks: Sequence[str], wanted: Population, who: Who, attempts: int) -> list[Missing]:
