@@ -25,7 +25,7 @@ from ._text import block, drawable
 
 MAX_CHANGES, MAX_FLIPS = 20, 14
 _CHANGE_IN, _FLIP_IN = 0.4, 0.19
-_COLUMNS = (("difference", 0.0), ("cured / broken", 0.46), ("p", 0.72), ("left out", 0.87))
+_COLUMNS = (("difference", 0.0), ("cured / broken", 0.43), ("p", 0.74), ("left out", 0.87))
 
 
 def paint(view: View) -> Figure:

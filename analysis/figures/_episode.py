@@ -40,6 +40,9 @@ _PLACES = {"agent": 4.4, "broker": 3.4, "orders": 2.4, "container": 0.0}
 _MONITOR = (0.75, 1.65)
 """Where suspicion 0 and 1 stand."""
 
+_LEAST_S = 0.1
+"""Seconds that the time axis shows at least."""
+
 
 def paint(view: View) -> Figure:
     named = _named(view.marks)
@@ -77,8 +80,8 @@ def _lanes(axis: Axes, view: View, named: list[Mark]) -> None:
     _numbers(axis, named)
     _monitors(axis, view.scores)
     ends = [mark.at for mark in view.marks] + ([view.violation[0]] if view.violation else [])
-    span = max(max(ends) - min(ends), 1e-6)
-    axis.set_xlim(min(ends) - 0.03 * span, max(ends) + 0.03 * span)
+    span = max(max(ends) - min(ends), _LEAST_S)
+    axis.set_xlim(min(ends) - 0.03 * span, min(ends) + 1.03 * span)
     if view.violation is not None:
         _violation(axis, *view.violation)
     axis.set_ylim(-0.6, 5.25)

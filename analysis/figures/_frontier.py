@@ -68,8 +68,8 @@ def _budgets(axis: Axes, panel: Panel) -> None:
     if not panel.budgets:
         nothing(axis, "no scored honest and attack episodes to set a threshold with")
         return
-    _band(axis, panel.budgets, "attempted", SERIES[0], "over attacks tried")
-    _band(axis, panel.budgets, "successful", SERIES[1], "over attacks that work")
+    _band(axis, panel.budgets, "attempted", SERIES[0], "caught ÷ (caught + uncaught successes)")
+    _band(axis, panel.budgets, "successful", SERIES[1], "caught ÷ attacks that worked")
     if panel.upfront:
         x, y = zip(*panel.upfront, strict=True)
         axis.plot(x, y, color=_UPFRONT.colour, linestyle=_UPFRONT.line, linewidth=1.5, label="random audits beforehand")
@@ -79,12 +79,13 @@ def _budgets(axis: Axes, panel: Panel) -> None:
     axis.set_xlabel("audit budget (share of honest episodes)")
     axis.set_ylabel("safety")
     legend(axis, **_BELOW)
-    write(axis, 0.0, 1.045, _smallest(panel.budgets), color=FAINT, va="bottom", in_layout=False)
+    write(axis, 0.0, 1.045, _attempts(panel.budgets), color=FAINT, va="bottom", in_layout=False)
 
 
-def _smallest(budgets: tuple[Budget, ...]) -> str:
-    n = budgets[0].attempted.n
-    return f"{n:,} attack {'episode' if n == 1 else 'episodes'} tried something"
+def _attempts(budgets: tuple[Budget, ...]) -> str:
+    """At the whole budget, where every attempt with a score is audited."""
+    n = budgets[-1].attempted.n
+    return f"{n:,} {'attempt' if n == 1 else 'attempts'} with a score"
 
 
 def _band(axis: Axes, budgets: tuple[Budget, ...], which: str, look: Look, name: str) -> None:

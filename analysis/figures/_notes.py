@@ -43,7 +43,7 @@ def note_of(
 
 def unit_of(rates: Iterable[Any]) -> str:
     """What the rates count as one independent observation."""
-    return next((str(rate.unit) for rate in rates if getattr(rate, "unit", None)), "scenario")
+    return next((str(rate.unit) for rate in rates if getattr(rate, "unit", None)), "world")
 
 
 def invalid_reasons(episodes: pd.DataFrame) -> list[str]:

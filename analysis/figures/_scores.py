@@ -28,6 +28,8 @@ from ._style import (
 from ._text import block, drawable
 
 MAX_BARS, MAX_HEAT = 16, 12
+_NARROW = 4
+"""Columns of the heat map from which on a cell has two lines."""
 _BAR_IN, _CELL_IN, _LIMIT_IN = 0.36, 0.34, 2.7
 _DOTS = 60
 """Single scores that are drawn for a row; the mean is over all."""
@@ -87,7 +89,7 @@ def _heat(axis: Axes, view: View) -> None:
     axis.imshow(_shown(values), cmap=HEAT, vmin=0, vmax=1, aspect="auto")
     for row, line in enumerate(counts[:MAX_HEAT]):
         for column, n in enumerate(line[:MAX_HEAT]):
-            _cell(axis, row, column, float(values[row, column]), n)
+            _cell(axis, row, column, float(values[row, column]), n, narrow=len(line) > _NARROW)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -105,13 +107,22 @@ def _shown(values: Floats) -> Any:
     return ma.masked_invalid(values)
 
 
-def _cell(axis: Axes, row: int, column: int, value: float, n: int) -> None:
+def _cell(axis: Axes, row: int, column: int, value: float, n: int, *, narrow: bool) -> None:
     if not n or np.isnan(value):
-        write(axis, column, row, "no data", ha="center", va="center", fontsize=SMALL_PT - 1,
+        write(axis, column, row, "–" if narrow else "no data", ha="center", va="center", fontsize=SMALL_PT - 1,
               bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
         return
     colour = "white" if value < 0.55 else "black"
-    write(axis, column, row, f"{value:.2f} ({n:,})", ha="center", va="center", color=colour, fontsize=SMALL_PT - 0.5)
+    write(
+        axis,
+        column,
+        row,
+        f"{value:.2f}\n({n:,})" if narrow else f"{value:.2f} ({n:,})",
+        ha="center",
+        va="center",
+        color=colour,
+        fontsize=SMALL_PT - 0.5,
+    )
 
 
 def _limits(axis: Axes, view: View) -> None:

@@ -115,7 +115,7 @@ def test_the_episode_page_takes_the_first_failure_and_holds_the_report_against_i
     assert _episode_data.gather(data, Ask(episode="ep-0001")).violation is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.text(max_size=120), st.floats(0.4, 6), st.integers(1, 4))
 def test_no_line_is_wider_than_its_room(text: str, inches: float, lines: int) -> None:
     found = wrap(text, inches, 8.0, lines)
