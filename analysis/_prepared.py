@@ -30,6 +30,8 @@ class Prepared:
     _made: dict[str, Any] = field(default_factory=dict[str, Any])
     _values: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     """The different values of columns, by code."""
+    _own: list[tuple[Labels, int]] = field(default_factory=list[tuple[Labels, int]])
+    """The episodes of this selection, once they were asked for."""
 
     def __len__(self) -> int:
         return len(self._whole) if self._at is None else len(self._at)
@@ -77,11 +79,10 @@ class Prepared:
 
     def episodes(self) -> tuple[Labels, int]:
         """A number from 0 for the episode of each row, in order of appearance, and how many there are."""
-        found = self._worked_out("episodes", lambda table: episode_numbers(table)[0])
-        if self._at is None:
-            return found, int(found.max(initial=-1)) + 1
-        numbers, names = pd.factorize(found)
-        return numbers, len(names)
+        if not self._own:
+            found = self._worked_out("episodes", lambda table: episode_numbers(table)[0])
+            self._own.append((found, int(found.max(initial=-1)) + 1) if self._at is None else _renumbered(found))
+        return self._own[0]
 
     def groups(self, names: tuple[str, ...]) -> tuple[Labels, int]:
         """A number from 0 for each combination of these columns, -1 where one is missing, and how many there are."""
@@ -152,6 +153,12 @@ class Prepared:
     def number(self, name: str) -> NDArray[np.float64]:
         """A number a row; NaN where it is missing."""
         return self._worked_out(f"number {name}", lambda table: table[name].to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _renumbered(numbers: Labels) -> tuple[Labels, int]:
+    """The same numbers from 0, in order of appearance."""
+    found, different = pd.factorize(numbers)
+    return found, len(different)
 
 
 Rows: TypeAlias = pd.DataFrame | Prepared
