@@ -80,9 +80,13 @@ class Tables:
         return found[numbers]
 
     @cached_property
+    def _judgements(self) -> Prepared:
+        return prepared(self.data.verdicts)
+
+    @cached_property
     def _verdicts(self) -> dict[str, Judged]:
         """What was judged of each failure mode."""
-        rows = prepared(self.data.verdicts)
+        rows = self._judgements
         (modes, names), (tasks, titles) = rows.category("failure_mode"), rows.category("task")
         numbers, ranks = self._episode_of(rows), _SEVERITY[rows.codes("succeeded")]
         found: dict[str, Judged] = {}
@@ -157,10 +161,12 @@ class Tables:
 
         "" where nobody says which family. What costs usefulness, or is only counted, is no control that fails.
         """
-        told: Any = self.data.verdicts[["failure_mode", "family"]].astype("string")
-        of_control = told["failure_mode"].notna() & ~told["failure_mode"].isin(USEFULNESS_MODES | COUNTED_MODES)
-        found: Any = told[of_control].fillna({"family": ""}).drop_duplicates()
-        return sorted(((str(mode), str(family)) for mode, family in found.to_numpy()), key=_in_order)
+        rows = self._judgements
+        (modes, names), (families, titles) = rows.category("failure_mode"), rows.category("family")
+        told = np.unique(modes[modes >= 0] * (len(titles) + 1) + families[modes >= 0] + 1)
+        pairs = [divmod(one, len(titles) + 1) for one in told.tolist()]
+        found = [(str(names[mode]), str(titles[family - 1]) if family else "") for mode, family in pairs]
+        return sorted((one for one in found if one[0] not in USEFULNESS_MODES | COUNTED_MODES), key=_in_order)
 
     def tasks_of(self, wanted: Population) -> list[str]:
         """Tasks of the runs whose human time lies in the population's."""
