@@ -136,7 +136,8 @@ class Prepared:
     def present(self, name: str) -> list[Any]:
         """The different values among these rows, in the order of their codes."""
         found, different = self.category(name)
-        return [different[code] for code in np.unique(found[found >= 0]).tolist()]
+        counts = np.bincount(found + 1, minlength=len(different) + 1)[1:]
+        return [different[code] for code in np.flatnonzero(counts).tolist()]
 
     def known(self, name: str) -> Flags:
         """Rows in which the column is not missing."""
