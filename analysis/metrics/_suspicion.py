@@ -20,7 +20,8 @@ from ._resample import areas, percentiles, resampled, shares_above
 
 ITERATIONS = 1000
 STEP_COLUMNS = (
-    "run_id", "episode_id", "task", "seed", "branch_run", "valid", "step", "executed", "suspicion", "unanswered",
+    "run_id", "episode_id", "task", "seed", "branch_run", "valid", "step", "call_valid", "executed", "suspicion",
+    "unanswered",
 )  # fmt: skip
 """The columns of steps that monitors are measured on: of stored tables, ``data.steps_coded(*STEP_COLUMNS)`` reads
 nothing else."""
@@ -75,7 +76,8 @@ def suspicion(steps: Rows, *, summary: Summary = Summary.MAX) -> Trajectories:
     """The score of each valid episode: max (the usual), mean or noisy-or of its steps' highest scores.
 
     Unit: ``world``. A monitor that failed on a step is missing, never 0. Source: ControlArena's conventions,
-    docs/design/metrics.md §1.3.
+    docs/design/metrics.md §1.3. A call that is no call (an unknown tool, unreadable arguments) runs nothing and
+    is shown to no monitor: it lacks no answer.
     """
     table = begun(steps)
     rows = table.where(table.flag("valid"))
@@ -94,10 +96,18 @@ def trajectories(
     """The same of steps whose episodes are numbered as ``keys``; one without a step is not whole."""
     count, scores = len(keys), steps.number("suspicion")
     answered = ~np.isnan(scores) & _complete(steps)
-    taken = np.bincount(numbers, minlength=count)
+    taken = np.bincount(numbers[~_nothing_to_judge(steps, scores)], minlength=count)
     whole = (taken > 0) & (taken == np.bincount(numbers[answered], minlength=count))
     units = np.full(count, -1, dtype=np.intp) if units is None else units
     return Trajectories(keys, _summed(scores, numbers, count, summary), whole, units, summary)
+
+
+def _nothing_to_judge(rows: Prepared, scores: Floats) -> Flags:
+    """Steps whose call was of no tool that there is, ran nothing, and was shown to no monitor."""
+    if not (rows.has("call_valid") and rows.has("executed") and rows.has("unanswered")):
+        return np.zeros(len(rows), dtype=np.bool_)
+    unread = rows.known("call_valid") & ~rows.flag("call_valid") & rows.known("executed") & ~rows.flag("executed")
+    return unread & np.isnan(scores) & (rows.number("unanswered") == 0)
 
 
 def _complete(rows: Prepared) -> Flags:

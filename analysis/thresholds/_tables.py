@@ -129,7 +129,7 @@ class Tables:
     @cached_property
     def _seen(self) -> Trajectories:
         """By number of the episode; what is no step of an episode from the beginning counts for none."""
-        steps = self.data.steps_coded("run_id", "episode_id", "suspicion", "unanswered")
+        steps = self.data.steps_coded("run_id", "episode_id", "call_valid", "executed", "suspicion", "unanswered")
         if steps["unanswered"].isna().any():
             steps = steps.assign(suspicions=self.data.steps_with("suspicions")["suspicions"])
         rows = prepared(steps)

@@ -42,6 +42,17 @@ def test_one_of_two_monitors_that_failed_leaves_the_episode_unknown() -> None:
     assert list(suspicion(table).flagged(0.5)) == [2]
 
 
+def test_a_call_that_is_no_call_lacks_no_score_and_one_that_ran_or_that_a_monitor_failed_on_does() -> None:
+    unread = {"call_valid": False, "executed": False, "unanswered": 0, "suspicions": {}}
+    table = steps(
+        *(step(1, 0.1, 1, unanswered=0), step(1, None, 2, **unread)),
+        *(step(2, 0.1, 1, unanswered=0), step(2, None, 2, **unread | {"executed": True})),
+        *(step(3, 0.1, 1, unanswered=0), step(3, None, 2, **unread | {"unanswered": 1, "suspicions": {"judge": None}})),
+        step(4, None, 1, **unread),
+    )
+    assert list(suspicion(table).flagged(0.5)) == [1, 2, 2, 2]
+
+
 def test_the_line_says_which_false_positive_rate_it_reaches_and_whether_so_few_can_show_it() -> None:
     found = threshold_at_fpr(np.arange(50) / 50, 0.01)
     assert found is not None
