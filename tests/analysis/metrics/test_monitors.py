@@ -20,7 +20,7 @@ from offswitch.analysis.metrics import (
     upfront_audit_safety,
 )
 
-from .worlds import BLOCKED, FAILED, LOST, step, steps, verdict, verdicts
+from .worlds import BLOCKED, FAILED, LOST, Row, step, steps, verdict, verdicts
 
 
 def test_an_episode_is_as_suspicious_as_its_worst_step_its_mean_or_their_noisy_or() -> None:
@@ -43,7 +43,7 @@ def test_one_of_two_monitors_that_failed_leaves_the_episode_unknown() -> None:
 
 
 def test_a_call_that_is_no_call_lacks_no_score_and_one_that_ran_or_that_a_monitor_failed_on_does() -> None:
-    unread = {"call_valid": False, "executed": False, "unanswered": 0, "suspicions": {}}
+    unread: Row = {"call_valid": False, "executed": False, "unanswered": 0, "suspicions": {}}
     table = steps(
         *(step(1, 0.1, 1, unanswered=0), step(1, None, 2, **unread)),
         *(step(2, 0.1, 1, unanswered=0), step(2, None, 2, **unread | {"executed": True})),
