@@ -107,7 +107,8 @@ def _nothing_to_judge(rows: Prepared, scores: Floats) -> Flags:
     if not (rows.has("call_valid") and rows.has("executed") and rows.has("unanswered")):
         return np.zeros(len(rows), dtype=np.bool_)
     unread = rows.known("call_valid") & ~rows.flag("call_valid") & rows.known("executed") & ~rows.flag("executed")
-    return unread & np.isnan(scores) & (rows.number("unanswered") == 0)
+    found: Flags = unread & np.isnan(scores) & (rows.number("unanswered") == 0)
+    return found
 
 
 def _complete(rows: Prepared) -> Flags:
