@@ -1,6 +1,5 @@
 """The notebooks run from end to end, and what their words say of the numbers holds."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,15 @@ CLAIMS = {
         "all(one.incomplete for one in found)",
         "all(one.off.k - one.on.k == one.cured - one.broken for one in found)",
         "compared == 10 and (flips['p_holm'] >= flips['p']).all()",
-        "len(cost) == 4 and all(pairs + missing == 30 for _, _, pairs, missing, _ in cost)",
+        "len(cost) == 4 and (cost['pairs'] + cost['missing'] == 30).all() and (cost['lo'] < cost['hi']).all()",
     ],
     "3_monitor_calibration": [
-        "len(honest) > 0 and len(asked) > 0 and watched['safeguards'].all()",
-        "threshold in set(honest['suspicion']) and reached <= wanted",
-        "abs(reached / finest - round(reached / finest)) < 1e-9",
-        "interval.lo <= caught / len(asked) <= interval.hi",
-        "0.5 < auroc <= 1",
+        "len(arms.honest.keys) > 0 and len(arms.attack.keys) > 0",
+        "found.threshold.threshold in set(arms.honest.known[0]) and found.threshold.actual <= found.threshold.wanted",
+        "found.recall.lo <= found.recall.value <= found.recall.hi",
+        "found.recall.descriptive and found.recall.clusters < 10",
+        "0.5 < auroc.value <= 1",
+        "audits['caught'].is_monotonic_increasing and audits['caught'].iloc[-1] == audits['worked'].iloc[-1]",
     ],
     "4_threshold_decision": [
         "report.exit_code in (1, 2) and len(decisions) == len(report.decisions) > 0",
@@ -52,24 +52,27 @@ def test_every_notebook_has_its_claims() -> None:
 
 
 @pytest.mark.parametrize("name", CLAIMS)
-def test_a_notebook_is_stored_without_outputs(name: str) -> None:
-    book: dict[str, Any] = json.loads((HERE / f"{name}.ipynb").read_text())
-    code = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-    assert all(not line.rstrip().startswith(("!", "%")) for cell in code for line in cell["source"])
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_a_notebook_runs_and_what_it_says_holds(name: str, tmp_path: Path) -> None:
+def test_a_notebook_runs_as_it_is_stored_and_what_it_says_holds(name: str, tmp_path: Path) -> None:
+    """`python .ci/notebooks.py` runs them and stores what a reader sees."""
     import nbformat
     from nbclient import NotebookClient
 
     notebooks: Any = nbformat
     book = notebooks.read(HERE / f"{name}.ipynb", as_version=4)
+    stored = _shown(book)
     claims = "\n".join(f"assert {claim}, {claim!r}" for claim in CLAIMS[name])
     book.cells.append(notebooks.v4.new_code_cell(claims))
     client: Any = NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
+    assert _shown(book)[:-1] == stored
+    assert sum(map(len, stored)) > 2
+
+
+def _shown(book: Any) -> list[list[str]]:
+    """What each cell of code shows, as text."""
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert not [line for cell in code for line in cell.source.splitlines() if line.lstrip().startswith(("!", "%"))]
+    return [[output.data["text/plain"] for output in cell.outputs] for cell in code]
 
 
 def test_the_stored_tables_are_those_that_the_generator_makes(tmp_path: Path) -> None:
