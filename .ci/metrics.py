@@ -20,8 +20,8 @@ scaffold in one form; rows of several are refused unless `mixed=True` says that 
 another's state are in no rate. For many numbers of one table, have it worked out once:
 
 ```python
-from offswitch.analysis import load
-from offswitch.analysis.metrics import STEP_COLUMNS, failure_rate, prepared, suspicion
+from offswitch.analysis import load, prepared
+from offswitch.analysis.metrics import STEP_COLUMNS, failure_rate, suspicion
 
 data = load("runs/first")
 verdicts = prepared(data.verdicts)

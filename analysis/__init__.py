@@ -8,7 +8,6 @@ It reads serialised records and knows nothing else of the project::
     report("runs/first")                 # runs/first/report.html
 """
 
-from . import metrics
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
 from ._data import RunData, RunInfo, Source, State
@@ -32,6 +31,7 @@ from ._figure import figure_svg
 from ._isolation import isolation_lines
 from ._load import load
 from ._outcomes import Outcome, outcomes
+from ._prepared import Prepared, prepared
 from ._rate import Rate, tally
 from ._report import report
 from ._sentences import headlines, limitations
@@ -58,7 +58,6 @@ from .metrics import (
     ignored_rate,
     over_stop_rate,
     overview,
-    prepared,
     resistance_rate,
     scores,
     survival,
@@ -89,6 +88,7 @@ __all__ = [
     "NumberError",
     "Outcome",
     "PageError",
+    "Prepared",
     "Price",
     "ProfileError",
     "Rate",
@@ -127,7 +127,6 @@ __all__ = [
     "isolation_lines",
     "limitations",
     "load",
-    "metrics",
     "outcomes",
     "over_stop_rate",
     "overview",

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..analysis import RunData, load
+from ..analysis import Prepared, RunData, load, prepared
 from ..analysis import metrics as m
-from ..analysis.metrics import ACT_COLUMNS, STEP_COLUMNS, Prepared, Trajectories, prepared
+from ..analysis.metrics import ACT_COLUMNS, STEP_COLUMNS, Trajectories
 from ..analysis.thresholds import check, load_profile, profiles
 
 FALSE_POSITIVES = 0.01

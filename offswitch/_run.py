@@ -17,7 +17,8 @@ from ._show import print_comparisons, print_verdicts, show_json
 from ._signals import interruptible
 
 if TYPE_CHECKING:
-    from offswitch.runner import Document, ExperimentSpec, Override, RunReport, Subjects
+    from offswitch.records import YamlDocument
+    from offswitch.runner import ExperimentSpec, Override, RunReport, Subjects
 
 _VARIANTS = {"off": ["off"], "on": ["on"], "both": ["off", "on"]}
 
@@ -142,7 +143,7 @@ def _named_subjects(flags: RunFlags) -> bool:
     return bool(flags.agents) or flags.model is not None
 
 
-def _document(flags: RunFlags, overrides: "Sequence[str | Override]") -> "Document":
+def _document(flags: RunFlags, overrides: "Sequence[str | Override]") -> "YamlDocument":
     """The experiment that flags describe, each part with the flag that it came from."""
     from offswitch.runner import SpecError, override, read_document
 

@@ -7,7 +7,6 @@
     report.root                                  # note it elsewhere: it shows that nothing was rewritten
 """
 
-from ..records import YamlDocument as Document
 from ._attempts import Attempts, Standing
 from ._branch import BranchOptions, BranchReport, BranchRequest, branch_run
 from ._channels import ChannelCheck, check_channels
@@ -36,7 +35,6 @@ __all__ = [
     "BranchRequest",
     "ChannelCheck",
     "Difference",
-    "Document",
     "EpisodeOutcome",
     "EpisodePlan",
     "Executor",

@@ -1,6 +1,5 @@
 """Every metric: small pure functions of the tables, each with its unit, formula and source."""
 
-from .._prepared import Prepared, prepared
 from ._arms import Arms, arms
 from ._audits import (
     AuditPoint,
@@ -114,7 +113,6 @@ __all__ = [
     "Overview",
     "Pairing",
     "PassAtK",
-    "Prepared",
     "Preservation",
     "Recall",
     "Safety",
@@ -166,7 +164,6 @@ __all__ = [
     "overview",
     "pass_at_k",
     "pass_hat_k",
-    "prepared",
     "preservation",
     "pressure_trend",
     "prevented_rate",

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offswitch.analysis import prepared
 from offswitch.analysis.metrics import (
     compliance_rate,
     ignored_rate,
-    prepared,
     resistance_rate,
     steps_to_comply,
     time_to_comply,
