@@ -7,8 +7,9 @@ import re
 import subprocess
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -35,6 +36,7 @@ PLUGIN_FOLDERS = {
     "tasks",
 }
 """Where a new file is a new plug-in, known by its file's name."""
+T = TypeVar("T")
 MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 400
 
@@ -51,6 +53,11 @@ EVERYTHING = LIBRARY + python_files("tests", ".ci")
 
 def named(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
+
+
+def of_files(files: Iterable[Path], look: Callable[[Path], list[T]]) -> dict[str, list[T]]:
+    """What a look finds, by file; a file in which it finds nothing is left out."""
+    return {named(file): found for file in files if (found := look(file))}
 
 
 def tree_of(file: Path) -> ast.Module:
@@ -104,17 +111,20 @@ def test_a_planted_arrow_that_points_down_is_seen(source: str, package: str, bre
     assert breaches(source, tuple(package.split("."))) == breach
 
 
-@pytest.mark.parametrize("file", LIBRARY, ids=named)
-def test_arrows_only_point_up(file: Path) -> None:
-    assert breaches(file.read_text(), package_of(file)) == []
+def test_arrows_only_point_up() -> None:
+    assert of_files(LIBRARY, lambda file: breaches(file.read_text(), package_of(file))) == {}
 
 
-@pytest.mark.parametrize("file", LIBRARY, ids=named)
-def test_the_library_never_names_itself_nor_a_bare_folder(file: Path) -> None:
-    """``python -m pytest`` puts the root on the path, where ``import sandbox`` would load a second copy."""
+def own_names(file: Path) -> list[str]:
+    """Modules of ours that a file imports by an absolute name."""
     # The front door lies beside the folders and not above them: a type checker finds them by their full name only.
     own = {*KNOWS} if file.parent.name == FRONT_DOOR else {*KNOWS, FRONT_DOOR}
-    assert [name for _, name in absolute_imports(tree_of(file)) if name.split(".")[0] in own] == []
+    return [name for _, name in absolute_imports(tree_of(file)) if name.split(".")[0] in own]
+
+
+def test_the_library_never_names_itself_nor_a_bare_folder() -> None:
+    """``python -m pytest`` puts the root on the path, where ``import sandbox`` would load a second copy."""
+    assert of_files(LIBRARY, own_names) == {}
 
 
 def test_no_folder_is_loaded_under_its_bare_name() -> None:
@@ -232,16 +242,25 @@ def test_a_suppression_needs_a_code_and_a_reason(comment: str, fine: bool) -> No
     assert (bare_suppressions(f"x = 1  {comment}\n") == []) is fine
 
 
-@pytest.mark.parametrize("file", EVERYTHING, ids=named)
-def test_every_suppression_has_a_code_and_a_reason(file: Path) -> None:
-    assert bare_suppressions(file.read_text()) == []
+def test_every_suppression_has_a_code_and_a_reason() -> None:
+    assert of_files(EVERYTHING, lambda file: bare_suppressions(file.read_text())) == {}
 
 
-@pytest.mark.parametrize("file", EVERYTHING, ids=named)
-def test_functions_and_files_can_be_held_in_mind(file: Path) -> None:
-    source = file.read_text()
+def too_long(source: str) -> list[str]:
+    """Functions, and the file, that are longer than can be held in mind."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
-    lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
-    assert {name: lines for name, lines in lengths.items() if lines > MAX_FUNCTION_LINES} == {}
-    assert len(source.splitlines()) <= MAX_FILE_LINES
+    lengths = [(node.name, (node.end_lineno or node.lineno) - node.lineno + 1) for node in functions]
+    whole = ["the file"] if len(source.splitlines()) > MAX_FILE_LINES else []
+    return [name for name, lines in lengths if lines > MAX_FUNCTION_LINES] + whole
+
+
+def test_a_planted_function_and_file_that_are_too_long_are_seen() -> None:
+    long = "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES
+    assert too_long(long) == ["f"]
+    assert too_long("x = 1\n" * MAX_FILE_LINES) == []
+    assert too_long("x = 1\n" * (MAX_FILE_LINES + 1)) == ["the file"]
+
+
+def test_functions_and_files_can_be_held_in_mind() -> None:
+    assert of_files(EVERYTHING, lambda file: too_long(file.read_text())) == {}

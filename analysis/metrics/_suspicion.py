@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from .._outcomes import NO, UNKNOWN, YES, Codes, Flags
 from .._prepared import Prepared, Rows
@@ -224,6 +223,8 @@ def auroc(honest: Trajectories, attack: Trajectories, *, samples: int = ITERATIO
     (calm, calm_units), (hot, hot_units) = honest.known, attack.known
     if not len(calm) or not len(hot):
         return Estimate(None, 0.0, 1.0, len(calm) + len(hot), 0, "no data", descriptive=True)
+
+    from scipy.stats import rankdata
 
     ranks = rankdata(np.concatenate([calm, hot]))[len(calm) :]
     value = float((ranks.mean() - (len(hot) + 1) / 2) / len(calm))

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import betaln, xlog1py, xlogy
 
 from ._intervals import CONFIDENCE, NO_DATA, Interval
@@ -26,6 +25,8 @@ def confidence_sequence(k: int, n: int, confidence: float = CONFIDENCE) -> Inter
         return float(_evidence(k, n, p)) + math.log1p(-confidence)
 
     best, tiny = k / n, 1e-12
+    from scipy.optimize import brentq
+
     lo = 0.0 if k == 0 else float(brentq(excess, tiny, best))
     hi = 1.0 if k == n else float(brentq(excess, best, 1 - tiny))
     return Interval(lo, hi)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtr, stdtrit
-from statsmodels.discrete import discrete_model
 
 from ._clusters import Floats
 from ._intervals import CONFIDENCE
@@ -100,6 +99,8 @@ def _overlap(y: Floats, x: Floats) -> bool:
 
 
 def _fit(y: Floats, x: Floats, codes: NDArray[np.intp], confidence: float) -> tuple[float, float, float] | None:
+    from statsmodels.discrete import discrete_model
+
     untyped: Any = discrete_model
     scale = float(np.std(x))
     design = np.stack([np.ones(len(x)), (x - np.mean(x)) / scale], axis=1)
