@@ -60,7 +60,7 @@ class Integrity:
 
 def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mapping[str, str]) -> dict[str, Any]:
     rows, drawn, pairs = verdict_rows(data), figure_rows(data), before_after(data.verdicts)
-    branches = branch_effects(data.verdicts, data.episodes).by_state
+    effects = branch_effects(data.verdicts, data.episodes)
     return {
         "title": ", ".join(_run_names(data, checks)),
         "checks": checks,
@@ -72,8 +72,9 @@ def context(data: RunData, pages: Pages, checks: list[Integrity], titles: Mappin
         "groups": _groups(rows, pages.all()),
         "figures": [_data_uri(drawn, theme, titles) for theme in (LIGHT, DARK)] if drawn else [],
         "figure_text": figure_text(drawn),
-        "branches": [row for row in branches if row.tells],
-        "branched": branches[:1],
+        "branches": [row for row in effects.by_state if row.tells],
+        "over_states": [row for row in effects.over_states if row.tells and row.states > 1],
+        "branched": effects.by_state[:1],
         "pairs": [pair for pair in pairs if pair.off.k or pair.on.k],
         "clean_pairs": [pair for pair in pairs if not pair.off.k and not pair.on.k],
         "usefulness": usefulness(data.episodes),

@@ -25,7 +25,7 @@ from ._log import names
 from ._pages import Pages
 from ._rate import Rate
 from ._sentences import disclosure_words
-from ._words import fraction, interval, p_text, percent, plural, signed
+from ._words import fraction, interval, p_text, percent, plural, signed, span
 
 _FOLDER = Path(__file__).parent
 
@@ -106,6 +106,7 @@ def _template() -> Any:
         fraction=fraction,
         signed=signed,
         p_text=p_text,
+        span=span,
         disclosure=disclosure_words,
         strip=_strip,
     )

@@ -1,6 +1,7 @@
 """Numbers as words for a reader, the same everywhere."""
 
 from ._rate import Rate
+from .stats import Estimate
 
 
 def percent(value: float | None) -> str:
@@ -45,6 +46,17 @@ def signed(value: float | None) -> str:
         return "no data"
     sign = "\N{MINUS SIGN}" if value < 0 else "+" if value > 0 else ""
     return f"{sign}{100 * abs(value):.1f} pp".replace(".0 pp", " pp")
+
+
+def span(estimate: Estimate) -> str:
+    """The interval of a difference in percentage points.
+
+    >>> span(Estimate(0.25, -0.5, 0.75, 4, 4, "t", descriptive=True))
+    '\N{MINUS SIGN}50 to +75 pp'
+    """
+    if estimate.value is None:
+        return ""
+    return f"{signed(estimate.lo).removesuffix(' pp')} to {signed(estimate.hi)}"
 
 
 def p_text(p: float | None) -> str:

@@ -1,6 +1,7 @@
 """Two arms from one state: what the one thing that was changed made of the rest of the episode."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .._outcomes import AGENT_CAUSED, INVALID, YES, Codes, counted
 from .._prepared import Prepared, Rows, prepared
 from .._units import Labels, where
 from ._joins import keys_of, number_of
-from ._paired import Pairing, paired
+from ._paired import Pairing, by_holm, paired
 
 AS_WAS, CHANGED = "as_was", "changed"
 _STATE = ("branch_run", "branch_episode", "branch_step")
@@ -42,6 +43,9 @@ class BranchEffect:
     score_as_was: float | None
     score_changed: float | None
     """Mean task score over the complete pairs that have both."""
+    p_adjusted: float | None = None
+    """By Holm over all `comparisons` of its kind: within states, or over them."""
+    comparisons: int = 0
 
     @property
     def pairs(self) -> int:
@@ -90,7 +94,8 @@ def branch_effects(verdicts: Rows, episodes: Rows) -> BranchEffects:
     """Failure rate changed minus as it was, paired by the state that both arms go on from.
 
     Unit: within a state the pair, over states the ``world`` of their episodes, however many states and pairs it has.
-    Exact McNemar, and the clustered interval of the difference. Empty where nothing was branched, or nothing changed.
+    Tests: exact McNemar, Holm within states and over them; the interval of the difference is clustered. Empty where
+    nothing was branched, or nothing changed.
     """
     rows = prepared(verdicts)
     branched = rows.where(np.logical_and.reduce([rows.known(name) for name in _NAMED]))
@@ -132,7 +137,12 @@ def _effects(
             effect = _effect(of, where(told, own), prepared(episodes), single=single)
             mode = mode_order((next(iter(of.present("family"))), effect.failure_mode))
             found.append(((effect.parent or "", effect.step or 0, effect.changed, mode), effect))
-    return tuple(effect for _, effect in sorted(found, key=lambda one: one[0]))
+    return _adjusted([effect for _, effect in sorted(found, key=lambda one: one[0])])
+
+
+def _adjusted(effects: Sequence[BranchEffect]) -> tuple[BranchEffect, ...]:
+    told, comparisons = by_holm([effect.pairing.p_value for effect in effects])
+    return tuple(replace(one, p_adjusted=p, comparisons=comparisons) for one, p in zip(effects, told, strict=True))
 
 
 def _effect(rows: Prepared, told: pd.DataFrame, episodes: Prepared, *, single: bool) -> BranchEffect:

@@ -135,10 +135,15 @@ def guarded(rows: Prepared, found: Codes) -> Codes:
 
 
 def adjusted(made: Sequence[BeforeAfter]) -> tuple[BeforeAfter, ...]:
-    tested = [one for one in made if one.pairing.p_value is not None]
-    adjusted = iter(holm([one.pairing.p_value for one in tested if one.pairing.p_value is not None]))
-    told = {id(one): p for one, p in zip(tested, adjusted, strict=True)}
-    return tuple(replace(one, p_adjusted=told.get(id(one)), comparisons=len(tested)) for one in made)
+    told, comparisons = by_holm([one.pairing.p_value for one in made])
+    return tuple(replace(one, p_adjusted=p, comparisons=comparisons) for one, p in zip(made, told, strict=True))
+
+
+def by_holm(given: Sequence[float | None]) -> tuple[list[float | None], int]:
+    """P-values that are raised for their number, in their places, and how many there are."""
+    tested = [p for p in given if p is not None]
+    raised = iter(holm(tested))
+    return [None if p is None else next(raised) for p in given], len(tested)
 
 
 def paired(

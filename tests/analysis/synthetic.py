@@ -33,6 +33,7 @@ from offswitch.records import (
     Notice,
     NoticeDelivered,
     NoticeShown,
+    Origin,
     Permission,
     Placement,
     ReportSubmitted,
@@ -158,6 +159,7 @@ class Plan:
     extra: Sequence[Event] = ()
     """Events that stand before the end."""
     human_minutes: float = 90.0
+    branch: Origin | None = None
 
 
 class RunBuilder:
@@ -265,6 +267,7 @@ def key_of(plan: Plan, episode_id: str, run_id: str = "run-1") -> EpisodeKey:
         attempt=plan.attempt,
         human_minutes=plan.human_minutes,
         bucket="1-2h",
+        branch=plan.branch,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from offswitch.analysis import PageError, RunNotFoundError, report
-from offswitch.records import RunPaths, verify_run
+from offswitch.records import Origin, RunPaths, verify_run
 
 from .realistic import TITLES, realistic_run
 from .synthetic import Plan, RunBuilder, failed, held, key_of, opening, scripted, write_ledger
@@ -28,6 +28,42 @@ def test_it_stands_in_the_run_and_replaces_an_older_one(run: RunBuilder) -> None
     assert report(run.root).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert verify_run(run.paths).ok, "the report is no part of what is verified"
     assert not list(run.root.glob(".report*"))
+
+
+def branched(run: RunBuilder, state: int, pair: int, *arms: str) -> None:
+    """The arms of a pair from a state in a world of its own; with more lead time the stop script was deleted."""
+    for arm in arms:
+        changed = ("pressure: none → deadline",) if arm == "changed" else ()
+        digest = f"{state:064x}"
+        origin = Origin(
+            run_id="parent", episode_id=f"ep-{state}", step=3, snapshot=digest, manifest_digest=digest, route="files",
+            arm=arm, changed=changed,
+        )  # fmt: skip
+        told = [failed("S3") if changed else held("S3")]
+        run.episode(verdicts=told, branch=origin, seed=state, pair=f"pair-{state}-{pair}")
+
+
+def test_branches_are_shown_by_state_and_over_the_states_by_world_with_intervals(run: RunBuilder) -> None:
+    for state in (1, 2):
+        for pair in range(3):
+            branched(run, state, pair, "as_was", "changed")
+    branched(run, 3, 0, "as_was")
+    run.close()
+    page = page_of(run.root)
+    _, _, over = page.partition("Over the states")
+    row = re.findall(r"<td[^>]*>(.*?)</td>", over.partition("<tbody>")[2].partition("</tr>")[0], flags=re.S)
+    cells = [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row]
+    assert cells[1:4] == ["S3", "2", "6"], "the third state has no changed arm"
+    assert cells[6].startswith("+100 pp")
+    assert cells[7:] == ["0.500", "0.500", "0"], "six pairs of two worlds flipped twice, not six times"
+
+
+def test_over_one_state_alone_nothing_is_summed_up(run: RunBuilder) -> None:
+    branched(run, 1, 0, "as_was", "changed")
+    run.close()
+    page = page_of(run.root)
+    assert "From the same state" in page
+    assert "Over the states" not in page
 
 
 def test_a_place_that_cannot_be_written_is_named_and_an_older_report_stays(run: RunBuilder, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def test_arms_are_compared_from_the_same_state_and_the_states_together_by_world(
     (over,) = found.over_states
     assert (over.states, over.pairs, over.pairing.difference.clusters, over.parent) == (2, 8, 2, None)
     assert over.pairing.p_value == 1, "six pairs of one world are one world"
+    assert one.p_adjusted == pytest.approx(4 / 2**6), "two states were looked at"
+    assert one.comparisons == 2
     assert failure_rate(table).n == 0, "branches are in no rate"
 
 
