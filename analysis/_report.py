@@ -4,27 +4,24 @@ Every text goes through `visible_lines` and jinja2's autoescape; the page forbid
 style but its own, by a content security policy.
 """
 
-import base64
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Template
 
 from ..records import LIVE, RecordError, RunPaths, VerifyReport, verify_run
 from ._context import Integrity, context
 from ._data import RunInfo
 from ._errors import PageError
-from ._escape import visible_lines
 from ._load import collect, info_of
 from ._log import names
 from ._pages import Pages
 from ._rate import Rate
 from ._sentences import disclosure_words
+from ._templates import template
 from ._words import fraction, interval, p_text, percent, plural, signed, span
 
 _FOLDER = Path(__file__).parent
@@ -79,7 +76,7 @@ def render(
     data = collect(infos, verdicts=verdicts, visit=pages.add)
     found = verification if verification is not None else [verify_run(info.paths) for info in infos]
     checks = [Integrity(root.name, one) for root, one in zip(roots, found, strict=True)]
-    return str(_template().render(context(data, pages, checks, titles)))
+    return _page().render(context(data, pages, checks, titles))
 
 
 def believable(root: Path) -> RunInfo:
@@ -90,37 +87,18 @@ def believable(root: Path) -> RunInfo:
         return RunInfo(RunPaths(root), None)
 
 
-def _template() -> Any:
-    style = (_FOLDER / "report.css").read_text(encoding="utf-8")
-    environment: Any = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=percent,
-        interval=interval,
-        fraction=fraction,
-        signed=signed,
-        p_text=p_text,
-        span=span,
-        disclosure=disclosure_words,
-        strip=_strip,
-    )
-    environment.globals.update(plural=plural, style=Markup(style), style_hash=_hash(style))  # noqa: S704 # our own file
-    return environment.get_template("report.html")
-
-
-def _finalize(value: Any) -> Any:
-    """Every expression of the template passes here: no text gets around it."""
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _hash(style: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def _page() -> Template:
+    filters: dict[str, Callable[..., Any]] = {
+        "percent": percent,
+        "interval": interval,
+        "fraction": fraction,
+        "signed": signed,
+        "p_text": p_text,
+        "span": span,
+        "disclosure": disclosure_words,
+        "strip": _strip,
+    }
+    return template(_FOLDER / "report.html", [_FOLDER / "report.css"], filters, plural=plural)
 
 
 def _strip(rate: Rate) -> dict[str, float]:

@@ -1,14 +1,14 @@
 """The document as one self-contained page without a script, made to be read and to be printed."""
 
 import base64
-import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from .._escape import visible_lines
+from .._templates import template
 from ._document import Block, Document, Line, Part, Picture, Quoted, Ref
 from ._inert import no_formula, quoted
 
@@ -17,31 +17,9 @@ _FOLDER = Path(__file__).parent
 
 def to_html(document: Document) -> str:
     """The page. Its content security policy allows its own style and nothing else."""
-    style = "".join((folder / name).read_text("utf-8") for folder, name in _STYLES)
-    environment: Any = Environment(
-        loader=FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(line=_line, cell=_cell, kind=_kind, image=_image)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page: str = environment.get_template("preparedness.html").render(
-        document=document,
-        style=Markup(style),  # noqa: S704 # our own file
-        style_hash=f"sha256-{digest}",
-    )
-    return page
-
-
-_STYLES = ((_FOLDER.parent, "report.css"), (_FOLDER, "preparedness.css"))
-
-
-def _finalize(value: Any) -> Any:
-    """Every expression of the template passes here: no text gets around it."""
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    styles = [_FOLDER.parent / "report.css", _FOLDER / "preparedness.css"]
+    filters: dict[str, Callable[..., Any]] = {"line": _line, "cell": _cell, "kind": _kind, "image": _image}
+    return template(_FOLDER / "preparedness.html", styles, filters).render(document=document)
 
 
 def _kind(block: Block) -> str:
