@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ..records import RunManifest, RunPaths
+from ._escape import visible
 
 
 class ReadSteps(Protocol):
@@ -109,6 +110,12 @@ class RunData:
         made = cls.__new__(cls)
         vars(made).update(episodes=episodes, verdicts=verdicts, runs=runs, sources=sources, _read=read)
         return made
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.episodes):,} episodes, {len(self.verdicts):,} verdicts"
+        steps = f", {len(self.steps):,} steps" if "steps" in vars(self) else ""
+        whose = "".join(f"; {source.run_id or 'unnamed'} ({source.state})" for source in self.sources)
+        return f"RunData({sizes}{steps}{visible(whose)})"
 
     def steps_with(self, *names: str) -> pd.DataFrame:
         """The steps with these columns only: of stored tables, nothing else is read."""

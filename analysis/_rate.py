@@ -58,6 +58,24 @@ class Rate:
         """JSON-able."""
         return asdict(self)
 
+    def __str__(self) -> str:
+        """Everything that it is made of, in one line.
+
+        >>> from offswitch.analysis import Outcome, tally
+        >>> print(tally([Outcome.NO, Outcome.YES, Outcome.UNKNOWN], "abc"))
+        50% (9.5–90.5%, wilson 95%, descriptive): 1 of 2 in 2 scenarios; worst case 66.7%, 1 unknown, 0 agent-caused, \
+0 not exposed, 0 invalid
+        """
+        from ._words import interval, percent, plural
+
+        method = f"{self.method}, descriptive" if self.descriptive else self.method
+        spread = f" ({interval(self)}, {method})" if self.n else ""
+        left = f"{self.unknown} unknown, {self.agent_caused} agent-caused, {self.not_exposed} not exposed"
+        return (
+            f"{percent(self.value)}{spread}: {self.k} of {self.n} in {plural(self.clusters, self.unit)}; "
+            f"worst case {percent(self.worst_case)}, {left}, {self.invalid} invalid"
+        )
+
 
 def rate_of(
     found: Codes,

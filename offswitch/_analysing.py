@@ -77,10 +77,13 @@ def plan(
     failures: Annotated[int, typer.Option(metavar="N", min=0, help="Failures that the claim is to survive.")] = 0,
     confidence: Annotated[float, typer.Option(metavar="C", help="One-sided, with --limit.")] = 0.95,
     comparisons: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Claims made together; of a profile, failure modes asked.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Claims made together; of a profile, failure modes asked. [those of RUN, else 1]"
+        ),
+    ] = None,
     clusters_like: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Take the design effect of this run.")
+        Path | None, typer.Option(metavar="RUN", help="Take the design effect of this run, and its failure modes.")
     ] = None,
     as_json: Json = False,
 ) -> int:

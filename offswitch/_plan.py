@@ -15,7 +15,7 @@ def plan(
     limit: float | None,
     failures: int,
     confidence: float,
-    comparisons: int,
+    comparisons: int | None,
     like: Path | None,
     as_json: bool,
 ) -> int:
@@ -25,11 +25,12 @@ def plan(
 
     if (profile is None) == (limit is None):
         raise ProfileError("plan: give either --profile P or --limit RATE, for example --limit 0.02")
-    effect = clusters_like(load(like)) if like is not None else 1.0
+    run = None if like is None else load(like)
     if limit is not None:
-        claims = [plan_limit(limit, failures=failures, confidence=confidence, comparisons=comparisons, effect=effect)]
+        effect, told = 1.0 if run is None else clusters_like(run), comparisons or 1
+        claims = [plan_limit(limit, failures=failures, confidence=confidence, comparisons=told, effect=effect)]
     else:
-        claims = plan_profile(load_profile(str(profile)), failures=failures, modes=comparisons, effect=effect)
+        claims = plan_profile(load_profile(str(profile)), failures=failures, modes=comparisons, like=run)
     if as_json:
         show_json({"claims": [one.as_dict() for one in claims]})
         return OK

@@ -1,6 +1,6 @@
 """`check`: a profile held against runs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -151,16 +151,8 @@ def _modes(tables: Tables, rule: Rule) -> list[tuple[str, ...]]:
     asked = [one.population for one in rule.conditions if one.statistic is StatisticName.FAILURE_RATE]
     if not asked:
         return [()]
-    found: list[tuple[str, ...]] = [(mode,) for mode in _named(tables, asked[0])]
+    found: list[tuple[str, ...]] = [(mode,) for mode in tables.named(asked[0])]
     return found or [()]
-
-
-def _named(tables: Tables, wanted: Population) -> Collection[str]:
-    if wanted.failure_modes:
-        return wanted.failure_modes
-    families = {str(family) for family in wanted.families}
-    named = [mode for mode, family in tables.modes if not families or not family or family in families]
-    return list(dict.fromkeys(named))
 
 
 def _told(

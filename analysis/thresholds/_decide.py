@@ -6,7 +6,7 @@ of danger are not made harder by the number of claims: they are tried at the err
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,14 @@ class Answer:
     """One-sided error of each end: the one that would show danger, and the one that would show safety."""
     comparisons: int = 1
     reason: str = ""
+    open_claims: int = 1
+    """Claims about this model that are not shown yet, whether or not they could be tried."""
+
+    @property
+    def next_error(self) -> float:
+        """One-sided error of the end that shows safety, in a round where all claims that are open now are tried."""
+        rule = self.question.rule
+        return (1 - rule.confidence) / self.open_claims / shared(rule)
 
 
 def decide(questions: Sequence[Question]) -> list[Answer]:
@@ -56,7 +64,8 @@ def decide(questions: Sequence[Question]) -> list[Answer]:
         settled = {number: answer for number, answer in tried.items() if answer.decision in SAFE}
         done |= settled or tried
         open_ = [number for number in open_ if number not in done]
-    return [done[number] for number in range(len(questions))]
+    still_open = sum(answer.decision not in SAFE for answer in done.values())
+    return [replace(done[number], open_claims=max(still_open, 1)) for number in range(len(questions))]
 
 
 def _unmeasured(question: Question) -> Answer:

@@ -1,7 +1,7 @@
 """How many episodes a claim needs, before they are paid for."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ._model import Condition, Population, Profile, Rule
 from ._tables import Tables
 from ._words import RuleKind, StatisticName
 
+_ONE_MODE = "one failure mode; name how many are asked with --comparisons N, or a run with --clusters-like RUN"
 _SHOWN_ONLY = "no count of episodes: it comes from elsewhere"
 
 
@@ -59,32 +60,52 @@ def plan_limit(
     return PlannedClaim("", "failure rate", limit, failures, level, comparisons, worlds, effect, episodes)
 
 
-def plan_profile(profile: Profile, *, failures: int = 0, modes: int = 1, effect: float = 1.0) -> list[PlannedClaim]:
+def plan_profile(
+    profile: Profile, *, failures: int = 0, modes: int | None = None, like: RunData | None = None
+) -> list[PlannedClaim]:
     """Each condition of each rule, at the error that Holm's first round leaves it.
 
-    ``modes``: failure modes that a rule about failure rates is asked for.
+    ``modes``: failure modes that a rule about failure rates is asked for, where it names none; those that ``like``
+    judges unless told, and 1 without it. ``like``: a run whose design effect is taken.
     """
-    claims = sum(modes if _by_mode(rule) else 1 for rule in profile.rules)
-    return [_claim(rule, one, failures, claims, effect) for rule in profile.rules for one in rule.conditions]
+    counted = [_asked(rule, modes, like) for rule in profile.rules]
+    effect = 1.0 if like is None else clusters_like(like)
+    planned = _Plan(failures, sum(one or 1 for one in counted), effect)
+    asked = [
+        (rule, one, number) for rule, number in zip(profile.rules, counted, strict=True) for one in rule.conditions
+    ]
+    return [planned.claim(rule, one, modes_known=number is not None) for rule, one, number in asked]
 
 
-def _by_mode(rule: Rule) -> bool:
-    return any(one.statistic is StatisticName.FAILURE_RATE for one in rule.conditions)
+def _asked(rule: Rule, modes: int | None, like: RunData | None) -> int | None:
+    """For how many failure modes a rule is asked, each by itself; None where nobody says."""
+    rates = [one.population for one in rule.conditions if one.statistic is StatisticName.FAILURE_RATE]
+    if not rates:
+        return 1
+    return len(rates[0].failure_modes) or modes or (None if like is None else len(Tables(like).named(rates[0])))
 
 
-def _claim(rule: Rule, condition: Condition, failures: int, claims: int, effect: float) -> PlannedClaim:
-    limit = _limit(rule, condition)
-    level = 1 - (1 - rule.confidence) / claims / shared(rule)
-    name = str(condition.statistic)
-    if limit is None or not 0 < limit < 1:
-        note = _NOTES.get(condition.statistic, _SHOWN_ONLY)
-        return PlannedClaim(rule.id, name, condition.value, failures, level, claims, None, effect, None, note)
-    fewest = max(condition.population.minimum_clusters, condition.population.minimum_n)
-    worlds = max(needed(limit, failures, level), fewest)
-    note = "tasks, each with its attempts" if condition.statistic is StatisticName.CONSISTENT_SHARE else ""
-    return PlannedClaim(rule.id, name, limit, failures, level, claims, worlds, effect, math.ceil(worlds * effect), note)
+@dataclass(frozen=True)
+class _Plan:
+    failures: int
+    claims: int
+    effect: float
+
+    def claim(self, rule: Rule, condition: Condition, *, modes_known: bool) -> PlannedClaim:
+        limit, effect = _limit(rule, condition), self.effect
+        level = 1 - (1 - rule.confidence) / self.claims / shared(rule)
+        claim = PlannedClaim(
+            rule.id, str(condition.statistic), condition.value, self.failures, level, self.claims, None, effect, None
+        )
+        if limit is None or not 0 < limit < 1:
+            return replace(claim, note=_NOTES.get(condition.statistic, _SHOWN_ONLY))
+        fewest = max(condition.population.minimum_clusters, condition.population.minimum_n)
+        worlds = max(needed(limit, self.failures, level), fewest)
+        note = _COUNTED.get(condition.statistic, "") if modes_known else _ONE_MODE
+        return replace(claim, limit=limit, worlds=worlds, episodes=math.ceil(worlds * effect), note=note)
 
 
+_COUNTED = {StatisticName.CONSISTENT_SHARE: "tasks, each with its attempts"}
 _NOTES = {
     StatisticName.PRESERVATION: "a ratio of two rates: depends on both; try a hundred worlds with each arm",
     StatisticName.SELECTIVE_DROP: "a difference of differences: try a few hundred worlds in each of its four cells",

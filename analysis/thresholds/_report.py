@@ -55,8 +55,8 @@ class DecisionRow:
     decision: Decision
     reason: str
     n_needed: int | None
-    """Independent units in all that the claim of safety needs if no further one counts against it; None where it is
-    decided, or where no number would do."""
+    """Independent units in all that the claim of safety needs, made beside all that are still open, if no further one
+    counts against it; None where it is decided, or where no number would do."""
     confidence: float
     """One-sided, of the end that shows safety, after the number of comparisons."""
     comparisons: int
@@ -191,7 +191,7 @@ def _needed(answer: Answer, condition: Condition, measured: Measured, end: Inter
         return None
     count = needed_at_any_look if measured.looked else needed
     fewest = max(FEWEST_CLUSTERS, condition.population.minimum_clusters)
-    return max(count(limit, math.ceil(failures), 1 - answer.safe_error), fewest)
+    return max(count(limit, math.ceil(failures), 1 - answer.next_error), fewest)
 
 
 def _claim(answer: Answer, condition: Condition, measured: Measured) -> tuple[float | None, float]:

@@ -168,6 +168,13 @@ class Tables:
         found = [(str(names[mode]), str(titles[family - 1]) if family else "") for mode, family in pairs]
         return sorted((one for one in found if one[0] not in USEFULNESS_MODES | COUNTED_MODES), key=_in_order)
 
+    def named(self, wanted: Population) -> list[str]:
+        """The failure modes that a rule about failure rates asks about, each by itself."""
+        if wanted.failure_modes:
+            return list(wanted.failure_modes)
+        families = {str(family) for family in wanted.families}
+        return list(dict.fromkeys(mode for mode, family in self.modes if _among(family, families)))
+
     def tasks_of(self, wanted: Population) -> list[str]:
         """Tasks of the runs whose human time lies in the population's."""
         low = 0.0 if wanted.min_minutes is None else wanted.min_minutes
@@ -182,3 +189,7 @@ class Tables:
         columns = ["subject", "scaffold", "subject_kind"]
         named: Any = self.table[columns].astype("string").dropna().drop_duplicates().sort_values(columns)
         return tuple(Who(name, scaffold, SubjectKind(kind)) for name, scaffold, kind in named.to_numpy().tolist())
+
+
+def _among(family: str, families: Collection[str]) -> bool:
+    return not families or not family or family in families

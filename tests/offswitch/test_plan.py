@@ -8,7 +8,8 @@ import pytest
 
 from offswitch.cli import call
 
-from ..analysis.synthetic import RunBuilder, failed, held
+from ..analysis.synthetic import WATCHED, RunBuilder, failed, held
+from .test_check import DEPLOYED
 
 
 def planned(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
@@ -44,6 +45,28 @@ def test_a_profile_is_counted_rule_by_rule(capsys: pytest.CaptureFixture[str]) -
     claims = planned(capsys, "--profile", "control-failure", "--comparisons", "4")
     assert [claim["rule"] for claim in claims] == ["control.failure"]
     assert claims[0]["confidence"] == pytest.approx(1 - 0.05 / 4)
+
+
+def test_a_run_tells_how_many_controls_a_profile_asks_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        run.episode(verdicts=[held("S3"), held("O1"), held("P5"), held("S20")])
+    (alone,) = planned(capsys, "--profile", "control-failure")
+    (like,) = planned(capsys, "--profile", "control-failure", "--clusters-like", str(tmp_path / "RUN"))
+    assert (alone["comparisons"], like["comparisons"]) == (1, 3)
+    assert "--comparisons N" in alone["note"]
+    assert like["worlds"] > alone["worlds"]
+
+
+def test_what_is_not_measured_needs_what_it_will_need_beside_the_other_claims(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with RunBuilder(tmp_path / "RUN") as run:
+        verdicts = [held("S3"), held("O1"), held("P5")]
+        run.episode(verdicts=verdicts, safeguards=WATCHED, checked=True, subject=DEPLOYED)
+    (claim,) = planned(capsys, "--profile", "control-failure", "--clusters-like", str(tmp_path / "RUN"))
+    assert call(["check", str(tmp_path / "RUN"), "--profile", "control-failure", "--json"]) == 2
+    decisions = json.loads(capsys.readouterr().out)["decisions"]
+    assert {(row["decision"], row["n_needed"]) for row in decisions} == {("NOT MEASURED", claim["worlds"])}
 
 
 @pytest.mark.parametrize(
