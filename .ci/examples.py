@@ -1,11 +1,12 @@
 """Writes the report of docs/examples/preparedness again from the tables beside it, and the README's picture of it."""
 
+import shutil
+import tempfile
 from pathlib import Path
 
-from offswitch.analysis import load
-from offswitch.analysis.figures import draw
 from offswitch.analysis.preparedness import Format, Question, preparedness
 from offswitch.analysis.thresholds import load_profile
+from offswitch.cli import call
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLE = DOCS / "examples" / "preparedness"
@@ -15,4 +16,6 @@ if __name__ == "__main__":
     asked = Question((EXAMPLE / "tables",), tuple(load_profile(name) for name in PROFILES))
     for form in (Format.MARKDOWN, Format.JSON):
         print(preparedness(asked, form, EXAMPLE / f"report.{form}"))
-    print(draw(load(EXAMPLE / "tables"), "verdicts", DOCS / "images" / "model.svg").path)
+    with tempfile.TemporaryDirectory() as folder:
+        call(["plot", str(EXAMPLE / "tables"), "--page", "verdicts", "--out", folder])
+        shutil.copyfile(Path(folder, "verdicts.svg"), DOCS / "images" / "model.svg")
