@@ -10,7 +10,7 @@ It reads serialised records and knows nothing else of the project::
 
 from ._cast import CastCheck, cast_checks, figure_rows, violator_rows
 from ._columns import EPISODES, STEPS, VERDICTS, Column, Price, UsageSource
-from ._data import RunData, RunInfo, Source, State
+from ._data import RunData, RunInfo, Source, State, broken_records
 from ._errors import (
     AnalysisError,
     DuplicateEpisodeError,
@@ -111,6 +111,7 @@ __all__ = [
     "attempt_rate",
     "before_after",
     "branch_effects",
+    "broken_records",
     "cast_checks",
     "clopper_pearson",
     "compliance_rate",

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from ..records import RunManifest, RunPaths
 from ._escape import visible
 
+BROKEN = "record does not hold"
+"""How the reason of an invalid attempt begins whose record was changed, cut or taken away."""
+
 
 class ReadSteps(Protocol):
     """Reads all columns of the steps, or only some; ``coded``: texts as categories."""
@@ -141,3 +144,8 @@ class RunData:
                 raise AttributeError(f"{type(self).__name__} has no {name!r}")
             vars(self)["steps"] = vars(self)["_read"](None, coded=False)
             return vars(self)["steps"]
+
+
+def broken_records(data: RunData) -> int:
+    """Attempts whose record was changed, cut or taken away: each is invalid, and in no rate."""
+    return int(data.episodes["invalid_reason"].astype("string").str.startswith(BROKEN).fillna(value=False).sum())

@@ -17,6 +17,7 @@ from ..records import (
     load_manifest,
     read_ledger,
 )
+from ._data import BROKEN
 from ._errors import RunNotFoundError
 
 E = TypeVar("E")
@@ -60,7 +61,7 @@ class EpisodeLog:
     def invalid_reason(self) -> str | None:
         """Why this attempt is missing data; None where it is valid."""
         if self.fault is not None:
-            return f"record does not hold: {self.fault}"
+            return f"{BROKEN}: {self.fault}"
         cause = self.last(EpisodeInvalidated)
         if cause is not None:
             return f"{cause.phase}: {cause.object}: {cause.cause}"

@@ -4,9 +4,7 @@ Every text goes through `visible_lines` and jinja2's autoescape; the page forbid
 style but its own, by a content security policy.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,6 @@ from jinja2 import Template
 from ..records import LIVE, RecordError, RunPaths, VerifyReport, verify_run
 from ._context import Integrity, context
 from ._data import RunInfo
-from ._errors import PageError
 from ._load import collect, info_of
 from ._log import names
 from ._pages import Pages
@@ -23,6 +20,7 @@ from ._rate import Rate
 from ._sentences import disclosure_words
 from ._templates import template
 from ._words import fraction, interval, p_text, percent, plural, signed, span
+from ._written import replace_page
 
 _FOLDER = Path(__file__).parent
 
@@ -47,20 +45,6 @@ def report(
     page = render(roots, verification, verdicts=verdicts, titles=titles or {})
     replace_page(target, page.encode())
     return target
-
-
-def replace_page(target: Path, page: bytes) -> None:
-    """Put the page in place of an older one in one step, or leave that as it is."""
-    scratch = target.with_name(f".{target.name}.tmp")
-    try:
-        scratch.unlink(missing_ok=True)  # a leftover may be a link that leads elsewhere
-        with scratch.open("xb") as file:
-            file.write(page)
-        os.replace(scratch, target)  # noqa: PTH105 # replaces an older report in one step
-    except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
-        raise PageError(error.errno, f"report {target}: cannot be written: {error.strerror}") from error
 
 
 def render(

@@ -84,9 +84,12 @@ def _explain(rows: "Sequence[DecisionRow]") -> None:
     if claims:
         say(
             f"Comparisons: {claims}; by Holm's procedure the claims of safety are wrong together in at most the error "
-            "of one rule. Intervals are one-sided ends; unknown episodes count against safety. "
-            "n needed: independent units in all, if no further one fails."
+            "of one rule."
         )
+    say(
+        "Intervals are one-sided ends; unknown episodes count against safety. n needed: independent units in all, "
+        "if no further one fails and every claim that is open is made with them."
+    )
     for rule, source in dict.fromkeys((row.rule, row.source) for row in rows):
         say(f"{rule}: {source}")
 

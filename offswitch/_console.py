@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from ._screen import bare, clean_lines
+from ._screen import bare, clean_lines, unread
 
 _PIPE_WIDTH = 160
 """Columns of a table that goes into a file."""
@@ -19,6 +19,14 @@ class _Console(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
             yield segment if segment.control else _harmless(segment)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        with unread(bare(cast("TextIO", self.file))):
+            super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        """The framework would end the process with 1, which means a finding."""
+        raise  # noqa: PLE0704 - called while the pipe's own error is handled
 
 
 def console(*, stderr: bool = False) -> Console:

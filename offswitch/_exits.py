@@ -1,11 +1,8 @@
 """Exit codes, and what is said when something goes wrong: one clear line, and no traceback unless it is asked for."""
 
 import errno
-import os
-import sys
 import traceback
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from ._guard import INTERRUPTED
 from ._screen import warn
@@ -43,8 +40,6 @@ UNWRITABLE = {
     errno.EIO: "Look at the disk",
 }
 """Why nothing can be written to a disk → what helps."""
-_NOBODY = frozenset({errno.EIO, errno.EPIPE})
-"""A terminal that was closed, a pipe without a reader."""
 _USAGE_ERRNOS = frozenset({errno.ENOENT, errno.EEXIST, errno.EINVAL, errno.ENOTDIR})
 """Of a `StorageError` about a directory that the user named."""
 
@@ -58,22 +53,6 @@ def told(error: BaseException, *, debug: bool) -> int:
         for line in text.splitlines() or [type(error).__name__]:
             warn(f"offswitch: {line}")
     return code
-
-
-@contextmanager
-def heard() -> Generator[None]:
-    """What is printed in here changes no result where nobody is there any more to read it."""
-    try:
-        yield
-        sys.stdout.flush()
-    except OSError as error:
-        from offswitch.records import RecordError
-
-        if error.errno not in _NOBODY or isinstance(error, RecordError):
-            raise
-        nothing = os.open(os.devnull, os.O_WRONLY)  # what is still buffered goes nowhere too
-        os.dup2(nothing, 1)
-        os.close(nothing)
 
 
 def _read(error: BaseException) -> tuple[int, str]:

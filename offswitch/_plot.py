@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._exits import OK
-from ._screen import say
+from ._screen import say, warn
 from ._show import show_json, titles
 
 if TYPE_CHECKING:
@@ -38,11 +38,23 @@ def plot(flags: PlotFlags) -> int:
     other = load(flags.compare, verdicts=flags.verdicts) if flags.compare else None
     _episode_there(data, flags.episode)
     drawn = _drawn(data, other, flags, kind)
+    _warned(data)
     if flags.as_json:
         show_json({"figures": [{**asdict(one), "path": str(one.path)} for one in drawn]})
     else:
         say(*(str(one.path) for one in drawn))
     return OK
+
+
+def _warned(data: "RunData") -> None:
+    from offswitch.analysis import broken_records, plural
+
+    broken = broken_records(data)
+    if broken:
+        warn(
+            f"offswitch: plot: {plural(broken, 'episode')} without a record that holds, in no rate and counted as "
+            "invalid; `offswitch verify RUN` shows everything"
+        )
 
 
 def _known(flags: PlotFlags) -> "Format":

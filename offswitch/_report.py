@@ -31,18 +31,13 @@ class Asked:
 
 def report(asked: Asked, kind: str) -> int:
     """Write the report, or trace a number of it."""
-    from offswitch.analysis import PageError
     from offswitch.analysis.preparedness import Format, preparedness
 
     _refuse(asked, kind)
     question = _question(asked)
     if asked.number is not None:
         return _trace(question, asked.number)
-    try:
-        path = preparedness(question, Format(asked.form), asked.out)
-    except PageError as error:
-        raise PageError(error.errno, f"{error.strerror}; name another place with --out FILE") from error
-    say(str(path))
+    say(str(preparedness(question, Format(asked.form), asked.out)))
     return OK
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._exits import INVALID, OK, UNWRITABLE, heard
+from ._exits import INVALID, OK, UNWRITABLE
 from ._guard import INTERRUPTED
 from ._progress import followed
 from ._screen import say
@@ -193,11 +193,10 @@ def _subjects(flags: RunFlags) -> "Subjects":
 
 def _told(report: "RunReport", *, as_json: bool) -> int:
     """Show the result of a run; returns the exit code."""
-    with heard():
-        if as_json:
-            show_json(as_data(report))
-        else:
-            show_run(report)
+    if as_json:
+        show_json(as_data(report))
+    else:
+        show_run(report)
     return code_of(report)
 
 

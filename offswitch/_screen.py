@@ -5,6 +5,8 @@ What an agent, an engine, a plug-in or somebody else's run directory wrote ends 
 and tracebacks among them. Only `say` may print: the linter keeps it so. Tables go through `_console`.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ class _Table(dict[int, str]):
 
 
 _LINE, _LINES = _Table(""), _Table("\n\t")
+_NOBODY = frozenset({errno.EIO, errno.EPIPE})
+"""A terminal that was closed, a pipe without a reader."""
 
 
 def clean(text: str) -> str:
@@ -56,7 +60,22 @@ def clean_lines(text: str) -> str:
 
 def say(*lines: str, to: TextIO | None = None) -> None:
     """Print lines, each of which stays one, on standard output or ``to``. Without any, an empty one."""
-    print(*map(clean, lines or ("",)), sep="\n", file=to or sys.stdout, flush=True)
+    stream = to or sys.stdout
+    with unread(bare(stream)):
+        print(*map(clean, lines or ("",)), sep="\n", file=stream, flush=True)
+
+
+@contextmanager
+def unread(stream: TextIO) -> Generator[None]:
+    """That the reader of a stream has gone changes no result and no exit code: what is still printed goes nowhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOBODY:
+            raise
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 def warn(*lines: str) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from .._data import RunData
-from .._errors import PageError, UnknownPageError
+from .._errors import UnknownPageError
+from .._written import replace_page
 from . import (
     _card,
     _comparison,
@@ -85,11 +86,7 @@ def draw(data: RunData, page: str, out: str | Path, kind: Format | None = None, 
     view = chosen.gather(data, ask)
     alt = chosen.told(view)
     content = rendered(chosen.painted(view), chosen_kind, chosen.title, alt)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise PageError(error.errno, f"plot {path}: {error.strerror}; name another place with --out DIR") from error
+    replace_page(path, content, phase="plot", option="--out DIR")
     return Drawn(page, chosen.title, path, alt)
 
 

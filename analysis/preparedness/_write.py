@@ -8,7 +8,7 @@ from typing import Any
 from ...records import RunPaths
 from .._errors import NumberError
 from .._escape import visible
-from .._report import replace_page
+from .._written import replace_page
 from ._assemble import Question, assemble
 from ._build import Build
 from ._document import Document

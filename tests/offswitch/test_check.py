@@ -1,8 +1,10 @@
 """``offswitch check``: its exit codes, its JSON, and what it refuses."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,15 @@ def test_a_tampered_run_exits_3_and_nothing_is_decided(capsys: pytest.CaptureFix
     told = capsys.readouterr()
     assert told.out == ""
     assert "nothing is decided" in told.err
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_reader_who_has_gone_changes_no_exit_code(tmp_path: Path, words: Sequence[str]) -> None:
+    run = written(tmp_path / "RUN", [held("S3")] * 40)
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8") as nobody, redirect_stdout(nobody):
+        assert call(["check", str(run), "--profile", "control-failure", *words]) == 2
 
 
 def test_scripts_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

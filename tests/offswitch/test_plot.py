@@ -46,3 +46,12 @@ def test_what_is_not_there_is_wrong_use_and_said_in_one_line(
     told = offswitch("plot", drawn, *words)
     assert told.code == 2
     assert complaint in told.complaint
+
+
+def test_a_record_that_does_not_hold_is_told_beside_the_pages(tmp_path: Path) -> None:
+    run = drawn_run(tmp_path / "RUN", seeds=1)
+    ledger = min((run / "episodes").glob("*.jsonl"))
+    ledger.write_bytes(ledger.read_bytes()[:-100])
+    told = offswitch("plot", run, "--page", "verdicts")
+    assert told.code == 0
+    assert "1 episode without a record that holds, in no rate and counted as invalid" in told.err

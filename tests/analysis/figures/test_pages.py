@@ -1,5 +1,6 @@
 """Every page: drawn at no, one and many episodes, of hostile names, inside its sheet, and the same again."""
 
+import resource
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,16 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(many: RunData,
     (tmp_path / "file").write_text("")
     with pytest.raises(PageError, match="name another place with --out DIR"):
         draw(many, "cost", tmp_path / "file" / "cost.svg")
+
+
+def test_a_full_disk_leaves_the_picture_that_was_there(many: RunData, tmp_path: Path) -> None:
+    place = tmp_path / "cost.svg"
+    place.write_text("the older one")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(PageError, match="cannot be written: File too large; name another place with --out DIR"):
+            draw(many, "cost", place)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("cost.svg", "the older one")]
