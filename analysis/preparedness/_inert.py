@@ -7,7 +7,18 @@ from .._escape import shorten, visible
 LIMIT = 400
 """Characters of one quoted text that are shown."""
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%]")
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+.!|~&$:/^=-])")
+_MARKUP = re.compile(
+    r"""
+      [\\`*\[\]|~$]              # code, emphasis, links, cells, strikethrough, formulas
+    | (?<![^\W_])_ | _(?![^\W_])  # emphasis, but not inside a word
+    | <(?![\s\d=]) | &(?=[\w#]|$) # tags and addresses in brackets; entities
+    | :(?!\s|$) | (?<=www)\.      # addresses, and names of pictures
+    | \#(?=\d)                   # numbers of issues
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_START = re.compile(r"^(\s*\d*)([-+=>#.)])")
+"""What makes a list, a heading or a quotation at the beginning of a line."""
 _TICKS = re.compile(r"`+")
 
 
@@ -33,9 +44,11 @@ def markdown(text: str) -> str:
     r"""Prose in Markdown: nothing in it is markup, a link, an address or somebody's name.
 
     >>> markdown("[x](javascript:y) <b> me@example.org")
-    '\\[x\\]\\(javascript\\:y\\) \\<b\\> me`@`example\\.org'
+    '\\[x\\](javascript\\:y) \\<b> me`@`example.org'
+    >>> markdown("a share: 0.5-0.9 (<1%), as_is"), markdown("- 1. *"), markdown("1. x")
+    ('a share: 0.5-0.9 (<1%), as_is', '\\- 1. \\*', '1\\. x')
     """
-    return _PUNCTUATION.sub(r"\\\1", visible(text)).replace("@", "`@`")
+    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", visible(text))).replace("@", "`@`")
 
 
 def code_span(text: str, *, in_table: bool) -> str:

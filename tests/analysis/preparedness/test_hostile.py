@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
+from offswitch.analysis import visible
 from offswitch.analysis.preparedness import Format
 from offswitch.analysis.preparedness._document import Banner, Bullets, Document, Quoted, Section, Table, line
 from offswitch.analysis.preparedness._html import to_html
+from offswitch.analysis.preparedness._inert import markdown
 from offswitch.analysis.preparedness._markdown import to_markdown
 from offswitch.records import EpisodeInvalidated, Subject, SubjectKind
 
@@ -19,7 +23,8 @@ from ..synthetic import RunBuilder, failed, held
 from .runs import asked, text_of
 
 FORMULAS = ("=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "\uff1d1", "|x")
-TICKS = re.compile(r"(`+)(?!`)")
+OURS = ("em_open", "em_close", "strong_open", "strong_close")
+"""The caption of a table, the title of a banner."""
 
 
 def of(text: str) -> Document:
@@ -30,29 +35,35 @@ def of(text: str) -> Document:
     return Document("title", line(Quoted(text)), (banner,), (Section("here", "Section", blocks),))
 
 
-def outside_code(text: str) -> str:
-    """Markdown without its code spans and escaped characters, by the rules of CommonMark."""
-    kept, at = "", 0
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text):
-            at += 2
-        elif text[at] == "`":
-            fence = re.match(r"`+", text[at:])
-            assert fence is not None
-            close = re.search(rf"(?<!`){fence[0]}(?!`)", text[at + len(fence[0]) :])
-            assert close is not None, f"a code span that never ends: {text}"
-            at += len(fence[0]) + close.end()
-        else:
-            kept += text[at]
-            at += 1
-    return kept
+READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+ADDRESS = re.compile(r"https?:|www\.|@|(?<!\S):\w+:", re.IGNORECASE)
+"""What a repository's viewer makes a link, a name or a picture of beside the standard."""
+SPAN = re.compile(r"(?<![\\`])(`+)(?!`).*?(?<!`)\1(?!`)")
+STRUCTURE = frozenset(
+    "paragraph heading bullet_list list_item blockquote table thead tbody tr th td".split()  # noqa: SIM905
+)
+
+
+def texts(page: str) -> list[Token]:
+    """What a reader sees of a page that has no other blocks than ours."""
+    blocks = READER.parse(page)
+    assert {one.type.removesuffix("_open").removesuffix("_close") for one in blocks} <= STRUCTURE | {"inline"}
+    return [child for one in blocks if one.type == "inline" for child in one.children or ()]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_i1_no_payload_is_markup_in_markdown(payload: str) -> None:
-    for one in to_markdown(of(payload)).splitlines():
-        left = outside_code(one.removeprefix("> ").replace(">", "", 1) if one.startswith(">") else one)
-        assert not re.search(r"[<>\[\]$~]|https?:|www\.|@|!\[", left), one
+    page = to_markdown(of(payload))
+    assert {one.type for one in texts(page)} <= {"text", "text_special", "code_inline", "softbreak", *OURS}
+    assert not ADDRESS.search(SPAN.sub("", page)), page
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60) | st.text("\\`*_[]()<>#+-.!|~&$:/=1ab ", max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_i1_prose_is_read_as_it_was_meant(text: str) -> None:
+    seen = texts(markdown(text).strip() or "empty")
+    assert {one.type for one in seen} <= {"text", "text_special", "code_inline"}
+    assert "".join(one.content for one in seen) == (visible(text).strip() or "empty")
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
