@@ -14,6 +14,7 @@ from .._report import believable
 from ..tables import is_tables, put_together, read_folder
 from ..thresholds import CheckReport, ExternalScore, Profile, check
 from . import _capability, _chain, _changes, _determination, _propensity, _quality, _rationale, _safeguards, _setup
+from ._brief import brief
 from ._build import Build, models_of
 from ._document import Banner, Document, Line, Quoted, line
 from ._measures import Context
@@ -73,10 +74,11 @@ def document(
     decided = _decided(data, profiles, scores) if draft.holds else ()
     context = Context(scores, decided={report.profile.id: report for report in decided})
     build = Build(data, Ledger(data, context), draft.models, checks, decided, earlier)
+    first = brief(build)
     sections = tuple(make(build) for make in _SECTIONS)
     measured = (*build.ledger.printed, *(earlier.printed if earlier else ()))
-    made = Document("Safety & Preparedness: loss of control", _subtitle(build), _banners(build), sections, measured)
-    return made, build
+    title = "Safety & Preparedness: loss of control"
+    return Document(title, _subtitle(build), _banners(build), sections, first, measured), build
 
 
 _SECTIONS = (

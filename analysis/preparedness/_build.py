@@ -17,6 +17,8 @@ from ._document import Heading, Line, Paragraph, Picture, Quoted, Ref, Table, li
 from ._numbers import BEGINNING, Filters, Ledger, Measurement
 
 NOT_MEASURED = "NOT MEASURED"
+SLASH = "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}"
+"""Of, in a cell: both numbers stay on one line."""
 SIDES: Mapping[str, Filters] = {
     "off": {"safeguards": False},
     "on": {"safeguards": True, "monitored": True},
@@ -128,7 +130,7 @@ def rate_cells(of: Measurement) -> tuple[Line, ...]:
         shown,
         line(of.number("balanced", percent(rate.balanced))),
         ends if rate.n else line("no data"),
-        line(of.number("k", str(rate.k)), " / ", of.number("n", str(rate.n))),
+        line(of.number("k", str(rate.k)), SLASH, of.number("n", str(rate.n))),
         line(of.number("clusters", clusters)),
         left_out(of),
         line(of.number("worst_case", percent(rate.worst_case))),

@@ -15,23 +15,43 @@ _COLUMNS = ("rule", "form", "asks", "measured", "decision", "what would settle i
 def section(build: Build) -> Section:
     """Profile and determination."""
     blocks: list[Block] = []
+    commands = Commands()
     if not build.models:
         blocks.append(Paragraph(line("No episode was recorded: nothing is determined."), "warning"))
     for model, heading in per_model(build):
-        blocks += [heading, *_about(build, model)]
+        blocks += [heading, *_about(build, model, commands)]
     return Section("determination", "Profile and determination", tuple(blocks))
 
 
-def _about(build: Build, model: Model) -> list[Block]:
+class Commands:
+    """Commands that collect what is missing, numbered as they come: each is written out once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, str] = {}
+        self._told = 0
+
+    def number(self, command: str) -> str:
+        """C1, C2 and so on."""
+        return self._numbers.setdefault(command, f"C{len(self._numbers) + 1}")
+
+    def untold(self) -> list[Block]:
+        """A table of those that were named since the last one."""
+        new = list(self._numbers.items())[self._told :]
+        self._told = len(self._numbers)
+        rows = tuple((line(number), line(Quoted(command))) for command, number in new)
+        return [Table("What collects the missing.", ("", "command"), rows)] if rows else []
+
+
+def _about(build: Build, model: Model, commands: Commands) -> list[Block]:
     blocks: list[Block] = []
     for report in build.decisions:
         rows = decided(report, model)
         blocks.append(Paragraph(determination(build, report, model), "warning"))
         if rows and build.holds and not model.scripted:
-            blocks += [_table(build, report, rows), *_sources(report, rows)]
+            blocks += [_table(build, report, rows, commands), *_sources(report, rows)]
     if not build.decisions:
         blocks.append(Paragraph(determination(build, None, model), "warning"))
-    return blocks
+    return [*blocks, *commands.untold()]
 
 
 def decided(report: CheckReport, model: Model) -> list[DecisionRow]:
@@ -97,7 +117,12 @@ def _by_decision(rows: list[DecisionRow]) -> str:
 
 
 def _named(rows: list[DecisionRow]) -> str:
-    return listing(list(dict.fromkeys(name_of(row) for row in rows)), 8)
+    """Rules, each with the failure modes that it was asked about."""
+    rules: dict[str, list[str]] = {}
+    for row in rows:
+        rules.setdefault(row.rule, []).extend([row.failure_mode] if row.failure_mode else [])
+    told = [f"{rule} ({listing(list(dict.fromkeys(found)), 40)})" if found else rule for rule, found in rules.items()]
+    return listing(told, 8)
 
 
 def name_of(row: DecisionRow) -> str:
@@ -105,12 +130,12 @@ def name_of(row: DecisionRow) -> str:
     return row.rule + (f" {row.failure_mode}" if row.failure_mode else "")
 
 
-def _table(build: Build, report: CheckReport, rows: list[DecisionRow]) -> Table:
+def _table(build: Build, report: CheckReport, rows: list[DecisionRow], commands: Commands) -> Table:
     caption = f"Decisions of {report.profile.title}, version {report.profile.version} of {report.profile.date}."
-    return Table(caption, _COLUMNS, tuple(_row(build, report, row) for row in rows))
+    return Table(caption, _COLUMNS, tuple(_row(build, report, row, commands) for row in rows))
 
 
-def _row(build: Build, report: CheckReport, row: DecisionRow) -> tuple[Line, ...]:
+def _row(build: Build, report: CheckReport, row: DecisionRow, commands: Commands) -> tuple[Line, ...]:
     of = decision(build, report, row)
     ours = " (illustrative)" if row.illustrative else ""
     return (
@@ -119,7 +144,7 @@ def _row(build: Build, report: CheckReport, row: DecisionRow) -> tuple[Line, ...
         line(Quoted(row.statistic), f" {row.comparator} {row.threshold:g}{ours}"),
         _measured(of, row),
         line(of.number("decision", str(row.decision))),
-        _settles(of, row),
+        _settles(of, row, commands),
         line(Ref(of.id)),
     )
 
@@ -136,12 +161,11 @@ def _measured(of: Measurement, row: DecisionRow) -> Line:
     return line(cell("value"), " (decided on ", cell("lo"), " to ", cell("hi"), "), n = ", cell("n"), *behind)
 
 
-def _settles(of: Measurement, row: DecisionRow) -> Line:
-    """What is missing, with the command that collects it; else how many units a claim of safety needs."""
+def _settles(of: Measurement, row: DecisionRow, commands: Commands) -> Line:
+    """What is missing, with the number of the command that collects it; else how many units safety needs."""
     if row.missing:
-        what, commands = (list(dict.fromkeys(one[name] for one in row.missing)) for name in ("what", "command"))
-        said = [part for command in commands for part in (" and ", Quoted(command))][1:]
-        return line(Quoted("; ".join(what)), " – collected by: ", *said)
+        what, asked = (list(dict.fromkeys(one[name] for one in row.missing)) for name in ("what", "command"))
+        return line(Quoted("; ".join(what)), f" – {listing([commands.number(command) for command in asked])}")
     if row.n_needed:
         needed = of.number("n_needed", _number(row.n_needed))
         return line(needed, f" independent {row.unit}s in all, if no further one counts against it")

@@ -8,6 +8,7 @@ from .._data import RunData
 from ..figures._draw import PAGES, rendered
 from ..figures._page import NOTHING_ASKED
 from ._numbers import Measurement, Number
+from ._origins import Origins
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Picture:
         """The question that it answers."""
         return PAGES[self.page].title
 
+    @property
+    def source(self) -> str:
+        """What gives its numbers again."""
+        return f"offswitch plot RUN --page {self.page} --json draws it again, of every model, and tells its numbers."
+
     @cached_property
     def words(self) -> str:
         """The same in words."""
@@ -126,8 +132,15 @@ class Document:
     subtitle: Line
     banners: tuple[Banner, ...]
     sections: tuple[Section, ...]
+    brief: tuple[Block, ...] = ()
+    """What stands before the sections."""
     measurements: tuple[Measurement, ...] = field(default=())
     """Everything that the printed numbers come from, in the order of its ids."""
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Where the numbers come from."""
+        return Origins.of(self.measurements)
 
     @property
     def tampered(self) -> bool:

@@ -11,6 +11,7 @@ from .._escape import visible_lines
 from .._templates import template
 from ._document import Block, Document, Line, Part, Picture, Quoted, Ref
 from ._inert import no_formula, quoted
+from ._origins import written
 
 _FOLDER = Path(__file__).parent
 
@@ -19,6 +20,7 @@ def to_html(document: Document) -> str:
     """The page. Its content security policy allows its own style and nothing else."""
     styles = [_FOLDER.parent / "report.css", _FOLDER / "preparedness.css"]
     filters: dict[str, Callable[..., Any]] = {"line": _line, "cell": _cell, "kind": _kind, "image": _image}
+    filters["filters"] = written
     return template(_FOLDER / "preparedness.html", styles, filters).render(document=document)
 
 

@@ -40,15 +40,18 @@ def no_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def markdown(text: str) -> str:
+def markdown(text: str, *, begins: bool = True) -> str:
     r"""Prose in Markdown: nothing in it is markup, a link, an address or somebody's name.
+
+    ``begins``: it may stand at the beginning of a line, where a number with a dot would be a list.
 
     >>> markdown("[x](javascript:y) <b> me@example.org")
     '\\[x\\](javascript\\:y) \\<b> me`@`example.org'
-    >>> markdown("a share: 0.5-0.9 (<1%), as_is"), markdown("- 1. *"), markdown("1. x")
-    ('a share: 0.5-0.9 (<1%), as_is', '\\- 1. \\*', '1\\. x')
+    >>> markdown("a share: 0.5-0.9 (<1%), as_is"), markdown("- 1. *"), markdown("1. x"), markdown("1. x", begins=False)
+    ('a share: 0.5-0.9 (<1%), as_is', '\\- 1. \\*', '1\\. x', '1. x')
     """
-    return _START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", visible(text))).replace("@", "`@`")
+    inert = _MARKUP.sub(r"\\\g<0>", visible(text)).replace("@", "`@`")
+    return _START.sub(r"\1\\\2", inert) if begins else inert
 
 
 def code_span(text: str, *, in_table: bool) -> str:

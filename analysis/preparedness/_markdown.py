@@ -1,10 +1,11 @@
 """The document as Markdown, for a repository."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ._document import Banner, Block, Bullets, Document, Heading, Line, Paragraph, Part, Picture, Quoted, Ref, Table
 from ._inert import code_span, markdown, no_formula
 from ._numbers import Measurement
+from ._origins import Filter, written
 
 ORIGIN = (
     "Each number is a field of one measure over some rows of the tables. `offswitch report RUN --kind preparedness "
@@ -21,6 +22,10 @@ def _lines(document: Document) -> Iterator[str]:
     yield from (f"# {markdown(document.title)}", "", _line(document.subtitle), "")
     for banner in document.banners:
         yield from _banner(banner)
+    if document.brief:
+        yield from ("## In brief", "")
+    for block in document.brief:
+        yield from _block(block)
     for number, section in enumerate(document.sections, start=1):
         yield from (f"## {number}. {markdown(section.title)}", "")
         for block in section.blocks:
@@ -31,10 +36,17 @@ def _lines(document: Document) -> Iterator[str]:
 def _numbers(document: Document) -> Iterator[str]:
     """Where each number comes from."""
     yield from (f"## {len(document.sections) + 1}. Where each number comes from", "", ORIGIN, "")
-    yield from ("| id | measure | of the rows where | printed | n | episodes |", "|---|---|---|---|---|---|")
+    origins = document.origins
+    for scope, name in origins.scopes.items():
+        yield f"- {name}: {_conditions(scope)}"
+    yield from (
+        "",
+        "| id | measure | whose | of the rows where | printed | n | episodes |",
+        "|---|---|---|---|---|---|---|",
+    )
     for one in document.measurements:
-        cells = (one.id, _call(one), _conditions(one), _printed(one), "–" if one.n is None else str(one.n))
-        yield f"| {' | '.join(cells)} | {one.episodes} |"
+        cells = (one.id, _call(one), origins.scope(one), _conditions(origins.rest(one)), _printed(one))
+        yield f"| {' | '.join(cells)} | {'–' if one.n is None else one.n} | {one.episodes} |"
 
 
 def _call(one: Measurement) -> str:
@@ -42,12 +54,15 @@ def _call(one: Measurement) -> str:
     return code_span(f"{one.measure}({given})" if given else one.measure, in_table=True)
 
 
-def _conditions(one: Measurement) -> str:
-    return ", ".join(code_span(f"{name}={value}", in_table=True) for name, value in one.filters.items())
+def _conditions(filters: Iterable[Filter]) -> str:
+    return ", ".join(code_span(one, in_table=True) for one in written(filters))
 
 
 def _printed(one: Measurement) -> str:
-    return ", ".join(f"{markdown(name or 'count')} {markdown(number.text)}" for name, number in one.printed.items())
+    return ", ".join(
+        f"{markdown(name or 'count', begins=False)} {markdown(number.text, begins=False)}"
+        for name, number in one.printed.items()
+    )
 
 
 def _banner(banner: Banner) -> Iterator[str]:
@@ -65,9 +80,12 @@ def _block(block: Block) -> Iterator[str]:
         yield from (f"**{text}**" if block.tone == "warning" else text, "")
     elif isinstance(block, Picture):
         if not block.empty:
-            yield from (f"*Figure: {markdown(block.title)}* {markdown(block.words)}", "")
+            yield from (
+                f"*Figure: {markdown(block.title)}* {markdown(block.words, begins=False)} {markdown(block.source)}",
+                "",
+            )
     elif isinstance(block, Bullets):
-        yield from (f"- {_line(one)}" for one in block.lines)
+        yield from (f"- {_line(one).rstrip()}" for one in block.lines)
         yield ""
     else:
         yield from _table(block)
@@ -89,8 +107,6 @@ def _line(parts: Line, *, in_table: bool = False) -> str:
 def _part(part: Part, *, in_table: bool, first: bool) -> str:
     if isinstance(part, Quoted):
         return code_span(no_formula(part.text) if in_table and first else part.text, in_table=in_table)
-    if isinstance(part, str):
-        return markdown(part)
     if isinstance(part, Ref):
         return part.id
-    return markdown(part.text)
+    return markdown(part if isinstance(part, str) else part.text, begins=first and not in_table)

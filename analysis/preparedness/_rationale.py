@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from ...records import SubjectKind
 from .._isolation import about_isolation
 from .._words import listing
 from ..thresholds import Decision, DecisionRow
 from ._build import NOT_MEASURED, Build, Model, count_line, modes, note, per_model
-from ._determination import decided, decision, name_of, withheld
+from ._determination import decided, decision, withheld
 from ._document import Block, Bullets, Heading, Line, Paragraph, Quoted, Ref, Section, line
-from ._numbers import BEGINNING
+from ._numbers import BEGINNING, Measurement
 
 SMALL_N = 30
 """Below it, even a clean row leaves more than a tenth open."""
@@ -35,13 +36,19 @@ def rationale(build: Build) -> Section:
 
 
 def _sentences(build: Build, model: Model) -> Iterator[Line]:
+    """One a decision; failure modes of one rule that were decided for the same reason share theirs."""
+    alike: dict[tuple[Any, ...], list[tuple[DecisionRow, Measurement]]] = {}
     for report in build.decisions:
         for row in decided(report, model):
-            of = decision(build, report, row)
-            said = of.number("decision", str(row.decision))
-            yield line(
-                Quoted(name_of(row)), f" ({row.form.replace('_', ' ')}) is ", said, ": ", *_because(row), Ref(of.id)
-            )
+            asked = (report.profile.id, row.rule, row.form, row.decision, _because(row))
+            alike.setdefault(asked, []).append((row, decision(build, report, row)))
+    for (_, rule, form, decided_as, because), found in alike.items():
+        modes_ = [row.failure_mode for row, _ in found if row.failure_mode]
+        name = f"{rule} {listing(modes_, 40)}" if modes_ else rule
+        said = next(of.number("decision", str(decided_as)) for _, of in found)
+        refs = [part for _, of in found for part in (" ", Ref(of.id))]
+        how = " are " if len(found) > 1 else " is "
+        yield line(Quoted(name), f" ({form.replace('_', ' ')})", how, said, ": ", *because, *refs[1:])
 
 
 def _because(row: DecisionRow) -> Line:

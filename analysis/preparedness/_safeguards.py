@@ -4,6 +4,7 @@ from .._words import p_text, signed
 from ._build import (
     NOT_MEASURED,
     SIDES,
+    SLASH,
     Build,
     Model,
     Rows,
@@ -55,7 +56,7 @@ def _mode(build: Build, model: Model, asked: tuple[str, str, str]) -> Rows:
             line(Quoted(mode)),
             line(form.replace("_", " ")),
             line(side),
-            line(tried.number("k", str(tried.found.k)), " / ", tried.number("n", str(tried.found.n))),
+            line(tried.number("k", str(tried.found.k)), SLASH, tried.number("n", str(tried.found.n))),
             line(grade.number("", str(grade.found or "none")), " (unverified)" if weak else ""),
             *rate_cells(of),
         )
@@ -92,7 +93,7 @@ PAIR_COLUMNS = (
 def pair_cells(of: Measurement, one: Pairs) -> tuple[Line, ...]:
     """A comparison of pairs with everything that it is made of."""
     sides = [
-        line(of.number(f"pairing.{name}.k", str(side.k)), " / ", of.number(f"pairing.{name}.n", str(side.n)))
+        line(of.number(f"pairing.{name}.k", str(side.k)), SLASH, of.number(f"pairing.{name}.n", str(side.n)))
         for name, side in (("before", one.pairing.before), ("after", one.pairing.after))
     ]
     change = one.pairing.difference
@@ -102,7 +103,7 @@ def pair_cells(of: Measurement, one: Pairs) -> tuple[Line, ...]:
         *sides,
         line(ends[0]) if one.pairs else line("no data"),
         line(ends[1], " to ", ends[2]) if one.pairs else line("no data"),
-        line(of.number("pairing.cured", str(one.pairing.cured)), " / ",
+        line(of.number("pairing.cured", str(one.pairing.cured)), SLASH,
              of.number("pairing.broken", str(one.pairing.broken))),
         line(of.number("pairing.p_value", p_text(one.pairing.p_value))),
         line(of.number("pairs", str(one.pairs))),

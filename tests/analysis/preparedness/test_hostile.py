@@ -40,7 +40,7 @@ ADDRESS = re.compile(r"https?:|www\.|@|(?<!\S):\w+:", re.IGNORECASE)
 """What a repository's viewer makes a link, a name or a picture of beside the standard."""
 SPAN = re.compile(r"(?<![\\`])(`+)(?!`).*?(?<!`)\1(?!`)")
 STRUCTURE = frozenset(
-    "paragraph heading bullet_list list_item blockquote table thead tbody tr th td".split()  # noqa: SIM905
+    ("paragraph", "heading", "bullet_list", "list_item", "blockquote", "table", "thead", "tbody", "tr", "th", "td")
 )
 
 

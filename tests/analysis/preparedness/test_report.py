@@ -11,9 +11,10 @@ from offswitch.analysis.preparedness import Format, preparedness
 from offswitch.analysis.preparedness._assemble import document
 from offswitch.analysis.preparedness._markdown import to_markdown
 from offswitch.analysis.thresholds import load_profile
-from offswitch.records import EpisodeInvalidated, verify_run
+from offswitch.records import EpisodeInvalidated, SubjectKind, verify_run
 
 from ..synthetic import (
+    MODEL,
     WATCHED,
     Plan,
     RunBuilder,
@@ -61,6 +62,43 @@ def test_without_evidence_nothing_is_determined_and_what_is_missing_is_named(run
     assert "meta-aasf`: Cannot be determined" in page
     assert "NOT MEASURED: meta.loc1.swe2h" in page
     assert "Moderate or lower, by" not in page
+
+
+def test_a_decision_maker_reads_first_what_was_asked_determined_and_seen(run: RunBuilder) -> None:
+    for seed in range(4):
+        verdicts = [failed("S3") if seed == 0 else held("S3"), failed("S20"), not_exposed("S1")]
+        run.episode(verdicts=verdicts, seed=seed)
+    run.close()
+    brief = plain(text_of(asked(run.root))).split("## In brief")[1].split("## 1.")[0]
+    assert "Asked: 4 episodes" in brief
+    assert "Determined: `meta-aasf`: Cannot be determined" in brief
+    assert "a control failed in 1 of 4 episodes: 25%" in brief
+    assert "over 4 worlds, too few to decide anything" in brief
+    assert "Most often: `S3` 1 of 4" in brief, "over-stopping costs usefulness and is no control that fails"
+    assert len(brief.split("\n- ")) <= 11, "ten lines"
+
+
+def test_a_command_that_collects_what_several_rules_lack_is_written_out_once(run: RunBuilder) -> None:
+    run.episode(verdicts=[held(mode) for mode in ("S3", "S4", "O1")])
+    run.close()
+    page = text_of(asked(run.root))
+    section = page.split("## 1.")[1].split("## 2.")[0]
+    commands = re.findall(r"^\| (C\d+) \| `(offswitch .*)` \|$", section, re.MULTILINE)
+    assert len({command for _, command in commands}) == len(commands) > 0
+    named = set(re.findall(r"\bC\d+\b", re.sub(r"^\| C\d+ .*$", "", section, flags=re.MULTILINE)))
+    assert named == {number for number, _ in commands}
+    assert section.count("offswitch run") == sum(command.startswith("offswitch run") for _, command in commands)
+
+
+def test_rules_that_lack_the_same_share_a_sentence_and_keep_their_ids(run: RunBuilder) -> None:
+    deployed = MODEL.model_copy(update={"kind": SubjectKind.DEPLOYED})
+    verdicts = [held(mode) for mode in ("S3", "S4", "O1")]
+    run.episode(verdicts=verdicts, subject=deployed, safeguards=WATCHED, checked=True)
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    (said,) = [one for one in page.split("## 10.")[1].split("## 11.")[0].splitlines() if "control.failure" in one]
+    assert "`control.failure S3, S4 and O1`" in said
+    assert len(re.findall(r"\bN\d+", said)) == 3
 
 
 def test_a_script_gets_a_banner_and_no_determination(run: RunBuilder) -> None:
@@ -194,5 +232,5 @@ def test_without_a_browser_the_error_says_how_to_get_one(run: RunBuilder, monkey
 
 
 def plain(page: str) -> str:
-    """Markdown without its escapes."""
-    return re.sub(r"\\([^\w\s])", r"\1", page)
+    """Markdown without its escapes and with plain spaces."""
+    return re.sub(r"\\([^\w\s])", r"\1", page).replace("\N{NO-BREAK SPACE}", " ")
