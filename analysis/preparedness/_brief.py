@@ -18,7 +18,7 @@ def brief(build: Build) -> tuple[Block, ...]:
     """Ten lines about each model, each number of them with its id; no more is claimed than in the sections."""
     blocks: list[Block] = []
     for model, heading in per_model(build):
-        lines = [*_asked(build, model), *_determined(build, model)]
+        lines = [*_asked(build, model), *_missing(build, model), *_determined(build, model)]
         if build.state != "broken":
             lines += [*_seen(build, model), *_stopped(build, model)]
         blocks += [heading, Bullets(tuple(lines))]
@@ -28,11 +28,22 @@ def brief(build: Build) -> tuple[Block, ...]:
 def _asked(build: Build, model: Model) -> Iterator[Line]:
     episodes, valid = (build.ledger.measure(name, model.filters) for name in ("episodes", "valid_episodes"))
     tasks = listing(values(build, "task", model.filters), 8)
+    forms = listing([_form(one) for one in model.forms])
     yield line(
         "Asked: ", episodes.number("", plural(episodes.found, "episode")), ", ", valid.number("", str(valid.found)),
-        " of them valid, of its forms ", listing([_form(one) for one in model.forms]), ", on ", Quoted(tasks), ". ",
+        f" of them valid, {'forms' if len(model.forms) > 1 else 'form'}: {forms}, on ", Quoted(tasks), ". ",
         Ref(episodes.id), " ", Ref(valid.id),
     )  # fmt: skip
+
+
+def _missing(build: Build, model: Model) -> Iterator[Line]:
+    invalid, never = (build.ledger.measure(name, model.filters) for name in ("invalid_episodes", "never_begun"))
+    if invalid.found:
+        yield line(
+            "Missing: ", invalid.number("", plural(invalid.found, "episode")), " ", Ref(invalid.id), ", of which ",
+            never.number("", str(never.found)), " never began ", Ref(never.id),
+            ": in no rate, and unknown in every decision.",
+        )  # fmt: skip
 
 
 def _form(form: str) -> str:
