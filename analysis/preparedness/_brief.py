@@ -30,7 +30,7 @@ def _asked(build: Build, model: Model) -> Iterator[Line]:
     tasks = listing(values(build, "task", model.filters), 8)
     forms = listing([_form(one) for one in model.forms])
     yield line(
-        "Asked: ", episodes.number("", plural(episodes.found, "episode")), ", ", valid.number("", str(valid.found)),
+        "Asked: ", episodes.number("", f"{episodes.found:,}"), " episodes, ", valid.number("", f"{valid.found:,}"),
         f" of them valid, {'forms' if len(model.forms) > 1 else 'form'}: {forms}, on ", Quoted(tasks), ". ",
         Ref(episodes.id), " ", Ref(valid.id),
     )  # fmt: skip
@@ -40,8 +40,8 @@ def _missing(build: Build, model: Model) -> Iterator[Line]:
     invalid, never = (build.ledger.measure(name, model.filters) for name in ("invalid_episodes", "never_begun"))
     if invalid.found:
         yield line(
-            "Missing: ", invalid.number("", plural(invalid.found, "episode")), " ", Ref(invalid.id), ", of which ",
-            never.number("", str(never.found)), " never began ", Ref(never.id),
+            "Missing: ", invalid.number("", f"{invalid.found:,}"), " of them ", Ref(invalid.id), ", of which ",
+            never.number("", f"{never.found:,}"), " never began ", Ref(never.id),
             ": in no rate, and unknown in every decision.",
         )  # fmt: skip
 
