@@ -82,7 +82,8 @@ def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> Pass
     enough = n >= k
     ways = comb(n[enough], k)
     at_least_one = 1 - comb((n - c)[enough], k) / ways
-    values = np.asarray(at_least_one if name == "pass@k" else comb(c[enough], k) / ways, dtype=np.float64)
+    each = np.asarray(at_least_one if name == "pass@k" else comb(c[enough], k) / ways, dtype=np.float64)
+    values = np.sort(each)  # the same numbers whatever order the rows came in
     plain = mean(Clusters(values, np.ones(len(values))), within=(0.0, 1.0))
 
     def average(chosen: Labels) -> float:

@@ -116,15 +116,14 @@ def _worlds(rows: Prepared, solved: Flags, minutes: Floats, families: Mapping[st
     units, (codes, names) = rows.units(), rows.category("task")
     world, different = pd.factorize(units)
     first = first_rows(world, len(different))
-    task = codes[first]
-    own = np.array([str(families.get(str(name), f"\x1f{name}")) for name in names], dtype=object)
-    return _Worlds(
-        solved=np.bincount(world, weights=solved, minlength=len(different)).astype(np.float64),
-        tries=np.bincount(world, minlength=len(different)).astype(np.float64),
-        length=np.log2(minutes[first]),
-        task=task,
-        family=pd.factorize(own)[0][task] if len(task) else task,
-    )
+    titles = np.array([str(name) for name in names], dtype=object)
+    groups = np.array([str(families.get(name, f"\x1f{name}")) for name in titles], dtype=object)
+    task, family = (np.unique(one, return_inverse=True)[1][codes[first]] for one in (titles, groups))
+    solves = np.bincount(world, weights=solved, minlength=len(different)).astype(np.float64)
+    tries = np.bincount(world, minlength=len(different)).astype(np.float64)
+    length = np.log2(minutes[first])
+    order = np.lexsort((tries, solves, length, task, family))  # whatever order the rows came in
+    return _Worlds(solves[order], tries[order], length[order], task[order], family[order])
 
 
 def _weights(worlds: _Worlds) -> Floats:
