@@ -26,7 +26,7 @@ faults: setup browser ## Every row of the fault matrix with the full number of t
 	@$(BIN)/python .ci/faults.py $(PYTEST_ARGS)
 
 statistics: $(READY) ## The coverage of the intervals in docs/statistics.md, simulated anew; three minutes
-	@$(BIN)/python .ci/statistics.py $(STATISTICS_ARGS)
+	@$(BIN)/python .ci/intervals.py $(STATISTICS_ARGS)
 
 figures: $(READY) ## The pictures of docs/figures.md, from synthetic data
 	@$(BIN)/python .ci/figures.py

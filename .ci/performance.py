@@ -22,4 +22,5 @@ def main() -> None:
     print(f"{page.name}: {len(data['figures'])} figures")
 
 
-main()
+if __name__ == "__main__":
+    main()

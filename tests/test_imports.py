@@ -264,3 +264,16 @@ def test_a_planted_function_and_file_that_are_too_long_are_seen() -> None:
 
 def test_functions_and_files_can_be_held_in_mind() -> None:
     assert of_files(EVERYTHING, lambda file: too_long(file.read_text())) == {}
+
+
+def shadows(names: Iterable[str]) -> list[str]:
+    return sorted(set(names) & sys.stdlib_module_names)
+
+
+def test_a_script_that_a_library_would_import_in_place_of_python_s_own_is_found() -> None:
+    assert shadows(["lock", "statistics"]) == ["statistics"]
+
+
+def test_no_script_stands_where_a_library_looks_for_a_module_of_python() -> None:
+    """The folder of a script comes first on its path."""
+    assert shadows(file.stem for file in python_files(".ci")) == []
