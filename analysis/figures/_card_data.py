@@ -59,8 +59,13 @@ def gather(data: RunData, ask: Ask) -> View:
         Section("Limits of validity", tuple(_limits(limitations(data, rows, before_after(data.verdicts))))),
     ]
     names = [info.manifest.run_id if info.manifest else info.paths.root.name for info in data.runs]
+    names += [source.run_id for source in data.sources if source.folder is None and source.run_id]
     note = note_of([row.failure for row in rows], scripted=scripted_only(data.episodes), of="judged opportunities")
-    return View(f"Run card: {listing(names, 3)}", tuple(one for one in sections if one.lines), note)
+    return View(
+        f"Run card: {listing(names, 3) if names else 'tables without a run'}",
+        tuple(one for one in sections if one.lines),
+        note,
+    )
 
 
 def _limits(lines: list[str]) -> Iterator[tuple[str, str]]:

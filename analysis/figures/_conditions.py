@@ -7,7 +7,7 @@ from ._page import Page
 from ._parts import Row, interval_rows, share_words
 from ._sheet import EMPTY_IN, sheet
 from ._style import HEAD_PT, INK, OFF, ON, SMALL_PT, Axes, Figure, Look, head, nothing, write
-from ._text import block, drawable
+from ._text import block, drawable, ended
 
 _USEFUL = Look(ON.colour, "D", ON.line)
 _LEVEL_IN, _FACTOR_IN, _PANEL_IN = 0.27, 0.62, 0.34
@@ -54,7 +54,7 @@ def _lines(factor: Factor) -> int:
 
 def _title(axis: Axes, title: str) -> None:
     axis.set_axis_off()
-    write(axis, 0, 0.2, block(title, 5.6, HEAD_PT + 0.5, 1), fontsize=HEAD_PT + 0.5, fontweight="bold",
+    write(axis, 0, 0.2, ended(title, 5.6, HEAD_PT + 0.5), fontsize=HEAD_PT + 0.5, fontweight="bold",
           in_layout=False)  # fmt: skip
 
 

@@ -5,9 +5,9 @@ import numpy as np
 from ._cost_data import MAX_SUBJECTS, Spent, View, gather
 from ._page import Page
 from ._parts import legend
-from ._sheet import EMPTY_IN, label, sheet
+from ._sheet import EMPTY_IN, sheet
 from ._style import FAINT, INK, SERIES, SMALL_PT, Axes, Figure, head, name_ticks, nothing, plain, write
-from ._text import drawable
+from ._text import drawable, ended
 
 _CUT = frozenset({"max_steps", "max_tokens", "max_wall", "max_virtual", "max_usd", "max_context"})
 _ROW_IN = 0.34
@@ -52,7 +52,7 @@ def _table(axis: Axes, spent: tuple[Spent, ...]) -> None:
 
 
 def _name(one: Spent) -> str:
-    return f"{label(one.subject, 1.85, SMALL_PT, 1)} ({one.episodes:,})"
+    return f"{ended(one.subject, 1.85, SMALL_PT)} ({one.episodes:,})"
 
 
 def _cells(one: Spent) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ class Group:
     @property
     def title(self) -> str:
         """For a reader."""
-        return f"{self.subject.label} · {self.subject.scaffold}, safeguards {'on' if self.safeguards else 'off'}"
+        side = "on" if self.safeguards else "off"
+        return f"{self.subject.name} ({self.subject.form}, safeguards {side}) · {self.subject.scaffold}"
 
 
 def groups(data: RunData) -> list[Group]:

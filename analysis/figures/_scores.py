@@ -25,7 +25,7 @@ from ._style import (
     share_axis,
     write,
 )
-from ._text import block, drawable
+from ._text import block, drawable, ended
 
 MAX_BARS, MAX_HEAT = 16, 12
 _NARROW = 4
@@ -76,7 +76,7 @@ def _bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
 
 
 def _name(bar: Bar) -> str:
-    return f"{block(bar.task, 1.9, SMALL_PT, 1)}\n{label(bar.subject, 1.9, SMALL_PT, 1)}"
+    return f"{block(bar.task, 1.9, SMALL_PT, 1)}\n{ended(bar.subject, 1.9, SMALL_PT)}"
 
 
 def _heat(axis: Axes, view: View) -> None:
@@ -94,7 +94,7 @@ def _heat(axis: Axes, view: View) -> None:
     for spine in axis.spines.values():
         spine.set_visible(False)
     upright: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-    names = [label(one, 1.7, SMALL_PT - 0.5, 1) for one in columns[:MAX_HEAT]]
+    names = [ended(one, 1.7, SMALL_PT - 0.5) for one in columns[:MAX_HEAT]]
     name_ticks(axis, "x", range(len(names)), names, fontsize=SMALL_PT - 0.5, color=INK, **upright)
     rows = [label(one, 1.0, SMALL_PT, 2) for one in tasks[:MAX_HEAT]]
     name_ticks(axis, "y", range(len(rows)), rows, fontsize=SMALL_PT, color=INK)
@@ -147,7 +147,7 @@ def _limits(axis: Axes, view: View) -> None:
 def _cloud(axis: Axes, limit: Limit, colour: str, marker: str) -> None:
     every = max(1, len(limit.used) // 400)
     used, scores, cut = limit.used[::every], limit.scores[::every], limit.cut[::every] > 0
-    name = f"{block(limit.subject, 2.1, SMALL_PT, 1)} ({len(limit.used):,})"
+    name = f"{ended(limit.subject, 2.1, SMALL_PT)} ({len(limit.used):,})"
     axis.plot(used, scores, linestyle="none", marker=marker, markersize=4, color=colour, alpha=0.55, label=name)
     axis.plot(used[cut], scores[cut], linestyle="none", marker="x", markersize=6, color=INK)
 

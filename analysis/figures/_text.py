@@ -43,6 +43,10 @@ def width(text: str, size: float) -> float:
     return size * sum(_advance(character) for character in text)
 
 
+_TAIL = 0.7
+"""Share of a line that its end may take."""
+
+
 def drawable(text: str, limit: int = 2000) -> str:
     r"""One line that the font has a letter for, at most ``limit`` characters; other characters become their code.
 
@@ -102,6 +106,22 @@ def _cut(line: str, limit: float, size: float) -> str:
     while line and width(line + ELLIPSIS, size) > limit:
         line = line[:-1]
     return line.rstrip() + ELLIPSIS
+
+
+def ended(text: str, inches: float, size: float) -> str:
+    """One line; what does not fit is left out before the last bracket: a model's form and side stand there.
+
+    >>> ended("provider:a-model-with-a-long-name (as is)", 2.0, 10)
+    'provider:a-model-… (as is)'
+    """
+    shown, limit = drawable(text).strip(), inches * POINTS_PER_INCH * _HINTING
+    if width(shown, size) <= limit:
+        return shown
+    at = shown.rfind(" (")
+    head, tail = (shown[:at], shown[at:]) if at > 0 else (shown, "")
+    if width(tail, size) > limit * _TAIL:
+        return _cut(shown, limit, size)
+    return _cut(head, limit - width(tail, size), size) + tail
 
 
 def block(text: str, inches: float, size: float, lines: int = 2) -> str:

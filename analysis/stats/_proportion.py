@@ -89,14 +89,17 @@ def decisive(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
 
 
 def certificate(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
-    """`decisive`, nowhere narrower than the exact interval: what a claim of safety may rest on.
+    """What a claim of safety may rest on: the exact interval; over repeated clusters nowhere narrower than `decisive`.
 
     Wilson's interval covers less than it says at some rates near 0 and 1, which is where such claims are made.
+    Source: Clopper and Pearson 1934; docs/design/metrics.md §1.2.
     """
     found = decisive(clusters, confidence)
     if found.value is None:
         return found
     n = min(effective_n(clusters, confidence), float(clusters.n))
     exact = clopper_pearson(min(found.value * n, n), n, confidence)
+    if clusters.groups == clusters.n:
+        return replace(found, lo=exact.lo, hi=exact.hi, method=f"exact {confidence:.0%}")
     method = f"{found.method}, hull with exact"
     return replace(found, lo=min(found.lo, exact.lo), hi=max(found.hi, exact.hi), method=method)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from offswitch.analysis import RunData, load
+from offswitch.analysis.thresholds import check, load_profile
 from offswitch.cli import call
 
 from ..analysis.synthetic import WATCHED, RunBuilder, failed, held
@@ -67,6 +69,23 @@ def test_what_is_not_measured_needs_what_it_will_need_beside_the_other_claims(
     assert call(["check", str(tmp_path / "RUN"), "--profile", "control-failure", "--json"]) == 2
     decisions = json.loads(capsys.readouterr().out)["decisions"]
     assert {(row["decision"], row["n_needed"]) for row in decisions} == {("NOT MEASURED", claim["worlds"])}
+
+
+def test_as_many_worlds_as_were_planned_are_decided_and_one_fewer_are_not(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    modes = ("S3", "S4", "P5", "O1")
+    (claim,) = planned(capsys, "--profile", "control-failure", "--comparisons", str(len(modes)))
+    with RunBuilder(tmp_path / "RUN") as run:
+        for seed in range(claim["worlds"]):
+            verdicts = [held(mode) for mode in modes]
+            run.episode(verdicts=verdicts, seed=seed, safeguards=WATCHED, checked=True, subject=DEPLOYED)
+    whole, profile = load(tmp_path / "RUN"), load_profile("control-failure")
+    fewer = RunData.of(*(table[table["seed"] > 0] for table in (whole.episodes, whole.verdicts)))
+    assert {str(row.decision) for row in check(whole, profile).decisions} == {"MET"}
+    assert {(str(row.decision), row.n_needed) for row in check(fewer, profile).decisions} == {
+        ("INSUFFICIENT", claim["worlds"])
+    }
 
 
 @pytest.mark.parametrize(
