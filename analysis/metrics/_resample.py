@@ -33,9 +33,10 @@ def resampled(
 def _by_world(scores: Floats, units: Labels, values: Floats) -> Any:
     worlds, own = np.unique(units, return_inverse=True)
     at = own.reshape(-1), np.searchsorted(values, scores)
-    table = sparse.csr_array((np.ones(len(scores)), at), shape=(len(worlds), len(values)))
+    table: Any = sparse.csr_array((np.ones(len(scores)), at), shape=(len(worlds), len(values)))
     # Whatever order the rows came in: worlds that hold the same are alike, all others stand in one order.
-    return table[np.argsort(table @ np.random.default_rng(0).random(len(values)), kind="stable")]
+    told = np.asarray(table @ np.random.default_rng(0).random(len(values)))
+    return table[np.argsort(told, kind="stable")]
 
 
 def _drawn(table: Any, samples: int, rng: np.random.Generator) -> Floats:

@@ -42,8 +42,7 @@ def test_of_what_was_solved(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_of_what_monitors_saw(seed: int) -> None:
     honest, attack = SEEN[:60], SEEN[60:]
-    before, after = (
-        [suspicion(one) for one in pair] for pair in ((honest, attack), (mixed(honest, seed), mixed(attack, seed)))
-    )
+    before = suspicion(honest), suspicion(attack)
+    after = suspicion(mixed(honest, seed)), suspicion(mixed(attack, seed))
     assert auroc(*after) == auroc(*before)
-    assert recall_at_fpr(*after, 0.05) == recall_at_fpr(*before, 0.05)
+    assert recall_at_fpr(after[0], after[1], 0.05) == recall_at_fpr(before[0], before[1], 0.05)
