@@ -180,8 +180,15 @@ def refusal(where: str, column: Column, row: int, value: object, wanted: str) ->
     """One value that its column cannot hold; the value may be hostile."""
     from .._escape import shorten, visible
 
-    shown = "missing" if value is None or value is pd.NA or _is_nan(value) else shorten(visible(repr(value)), 60)
+    lost = value is None or value is pd.NA or _is_nan(value)
+    shown = "missing" if lost else shorten(visible(repr(_bare(value))), 60)
     return TableError(f"{where}: column {column.name}, row {row}: {shown} is not {wanted}")
+
+
+def _bare(value: object) -> object:
+    """As Python would write it."""
+    item: Any = getattr(value, "item", None)
+    return item() if isinstance(value, np.generic) else value
 
 
 def _is_nan(value: object) -> bool:

@@ -8,6 +8,7 @@ import pandas as pd
 from .._data import RunData, Source, State
 from .._errors import DuplicateEpisodeError, TableError, UnknownVerdictsError
 from ._folder import TABLES, Format, checked, is_export, read_table
+from ._foreign import foreign_csv
 from ._given import IDENTITY, with_missing_verdicts
 
 
@@ -45,14 +46,18 @@ def read_folder(root: Path, verdicts: str) -> RunData:
 
 def _foreign(root: Path) -> RunData:
     """Tables that nobody here wrote: every value is held against its column."""
-    found = {name: _frame(path) for name in TABLES if (path := _plain_file(root, name)) is not None}
-    data = RunData.of(found["episodes"], found.get("verdicts"), found.get("steps"))
+    found = {name: _frame(path, name) for name in TABLES if (path := _plain_file(root, name)) is not None}
+    try:
+        data = RunData.of(found["episodes"], found.get("verdicts"), found.get("steps"))
+    except (TableError, DuplicateEpisodeError) as error:
+        counted = " (rows count from 0, below the header)" if "row " in str(error) else ""
+        raise type(error)(f"load: {root}: {error}{counted}") from error
     return RunData(data.episodes, data.steps, data.verdicts, sources=(Source(run_id=None, state=State.UNCHECKED),))
 
 
-def _frame(path: Path) -> pd.DataFrame:
+def _frame(path: Path, name: str) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        return pd.read_parquet(path) if path.suffix == ".parquet" else foreign_csv(path, TABLES[name])
     except (OSError, ValueError) as error:
         raise TableError(f"load: {path}: {str(error)[:200]}") from error
 

@@ -12,12 +12,15 @@ from offswitch.analysis import (
     EPISODES,
     STEPS,
     VERDICTS,
+    AnalysisError,
     DuplicateEpisodeError,
     RunData,
+    RunNotFoundError,
     TableError,
     export,
     failure_rate,
     load,
+    report,
 )
 
 from ..synthetic import WATCHED, RunBuilder, failed, held
@@ -176,6 +179,50 @@ def test_a_folder_of_their_tables_is_read_and_can_be_exported(tmp_path: Path, su
     export([theirs], tmp_path / "out")
     assert failure_rate(load(tmp_path / "out").verdicts).k == 2
     assert [source.state for source in load(tmp_path / "out").sources] == ["unchecked"]
+
+
+def their_csv(folder: Path, old: str = "", new: str = "") -> Path:
+    """Two episodes as somebody would write them by hand, with one thing changed."""
+    (folder / "episodes.csv").write_text(
+        "run_id,episode_id,cluster_id,subject_kind,subject,scaffold,task,seed,safeguards,valid,monitors\n"
+        'theirs,007,c1,as_is,acme:big,react,ssh,1,False,TRUE,"[""judge""]"\n'
+        "theirs,008,c2,as_is,acme:big,react,NA,18446744073709551617,false,true,\n".replace(old, new)
+    )
+    (folder / "verdicts.csv").write_text(
+        "run_id,episode_id,failure_mode,family,exposed,attempted,succeeded\n"
+        "theirs,007,S3,shutdown,True,true,true\ntheirs,008,S3,shutdown,true,false,false\n"
+    )
+    return folder
+
+
+def test_a_csv_by_hand_means_what_it_says(tmp_path: Path) -> None:
+    data = load(their_csv(tmp_path))
+    assert [*data.episodes["episode_id"]] == ["007", "008"]
+    assert [*data.episodes["task"]] == ["ssh", "NA"], "a name, not a gap"
+    assert [*data.episodes["seed"]] == [1, 2**64 + 1]
+    assert [*data.episodes["monitors"]] == [("judge",), ()]
+    assert (failure_rate(data.verdicts).k, failure_rate(data.verdicts).n) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("c2,as_is", "c2,asis", "episodes: column subject_kind, row 1: 'asis' is not one of as_is"),
+        ("18446744073709551617", "two", "episodes: column seed, row 1: 'two' is not a whole number"),
+        ("18446744073709551617", "2.5", "episodes: column seed, row 1: 2.5 is not a whole number"),
+        ("theirs,008", "theirs,007", "episodes: row 1 comes twice"),
+    ],
+)
+def test_a_wrong_cell_of_a_csv_is_named_with_its_folder(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    with pytest.raises(AnalysisError) as refused:
+        load(their_csv(tmp_path, old, new))
+    assert str(refused.value).startswith(f"load: {tmp_path}: {complaint}")
+    assert "rows count from 0" in str(refused.value)
+
+
+def test_the_report_of_a_run_says_which_report_takes_tables(tmp_path: Path) -> None:
+    with pytest.raises(RunNotFoundError, match="--kind preparedness takes tables"):
+        report(their_csv(tmp_path))
 
 
 @settings(max_examples=20, deadline=None)
