@@ -40,5 +40,6 @@ def plan(
         "",
         "worlds: different seeds of the tasks; a seed under several factor values is one world.",
         "A claim of safety is shown where its exact upper bound is at most the limit with so many failures.",
+        "Of one form of a model; each further form (as_is, helpful_only, deployed) makes claims of its own.",
     )
     return OK

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import comb
 
 from .._outcomes import INVALID, NO, UNKNOWN, YES, Codes
 from .._prepared import Prepared, Rows
@@ -12,6 +11,7 @@ from .._rate import Rate, rate_of
 from .._subjects import own_rows
 from .._units import Labels, Unit
 from ..stats import Clusters, bootstrap, mean
+from ._joins import Floats
 
 SOLVED = 1.0
 
@@ -80,9 +80,9 @@ def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> Pass
     n = np.bincount(tasks[known], minlength=int(tasks.max(initial=-1)) + 1)
     c = np.bincount(tasks[known & (found == YES)], minlength=len(n))
     enough = n >= k
-    ways = comb(n[enough], k)
-    at_least_one = 1 - comb((n - c)[enough], k) / ways
-    each = np.asarray(at_least_one if name == "pass@k" else comb(c[enough], k) / ways, dtype=np.float64)
+    alike = (n - c)[enough] if name == "pass@k" else c[enough]
+    drawn_alike = _all_of(alike, n[enough], k)
+    each = 1 - drawn_alike if name == "pass@k" else drawn_alike
     values = np.sort(each)  # the same numbers whatever order the rows came in
     plain = mean(Clusters(values, np.ones(len(values))), within=(0.0, 1.0))
 
@@ -105,6 +105,14 @@ def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> Pass
         method="bootstrap over tasks 95%" if wide else plain.method,
         descriptive=plain.descriptive,
     )
+
+
+def _all_of(some: Labels, n: Labels, k: int) -> Floats:
+    """C(some, k) / C(n, k), as a product: the numbers of choices themselves have no float."""
+    found = np.ones(len(n))
+    for drawn in range(k):
+        found *= np.maximum(some - drawn, 0) / (n - drawn)
+    return found
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,8 @@ class Milestones:
     """Milestones reached in a row → episodes."""
     mean: float | None
     n: int
+    unknown: int
+    """Valid episodes that do not say how far they came: in no mean."""
     invalid: int
 
     def as_dict(self) -> dict[str, Any]:
@@ -162,4 +172,6 @@ def milestones(episodes: Rows) -> Milestones:
     reached: list[Any] = [one for one in chains if isinstance(one, tuple)]
     counts = np.array([len(one) for one in reached], dtype=np.intp)
     told = {count: many for count, many in enumerate(np.bincount(counts).tolist()) if many}
-    return Milestones(told, float(counts.mean()) if len(counts) else None, len(counts), int((~valid).sum()))
+    return Milestones(
+        told, float(counts.mean()) if len(counts) else None, len(counts), len(chains) - len(counts), int((~valid).sum())
+    )

@@ -97,9 +97,10 @@ def certificate(clusters: Clusters, confidence: float = CONFIDENCE) -> Estimate:
     found = decisive(clusters, confidence)
     if found.value is None:
         return found
+    if clusters.groups == clusters.n:
+        exact = clopper_pearson(clusters.total, clusters.n, confidence)
+        return replace(found, lo=exact.lo, hi=exact.hi, method=f"exact {confidence:.0%}")
     n = min(effective_n(clusters, confidence), float(clusters.n))
     exact = clopper_pearson(min(found.value * n, n), n, confidence)
-    if clusters.groups == clusters.n:
-        return replace(found, lo=exact.lo, hi=exact.hi, method=f"exact {confidence:.0%}")
     method = f"{found.method}, hull with exact"
     return replace(found, lo=min(found.lo, exact.lo), hi=max(found.hi, exact.hi), method=method)

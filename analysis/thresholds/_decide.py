@@ -96,6 +96,11 @@ def shared(rule: Rule) -> int:
     return len(rule.conditions) if one_suffices else 1
 
 
+def parts(condition: Condition) -> int:
+    """Among how many named parts a condition shares its error."""
+    return max(len(condition.parameters.parts), 1)
+
+
 def _ends(rule: Rule, condition: Condition, measured: Measured, danger: float, safe: float) -> Interval:
     """Safety is shown by the upper end, except where a safeguard's value must be high."""
     by_low = rule.kind is not RuleKind.CAPABILITY and condition.comparator.upward

@@ -111,8 +111,10 @@ def _weighed(values: Flags, found: Answers) -> list[Clusters]:
         return [pooled]
     weights = 1 / repeats[found.cells]
     sizes: Floats = np.bincount(units, weights=weights).round().astype(np.float64)
-    sums = np.minimum(np.bincount(units, weights=values * weights), sizes)
-    return [pooled, Clusters(sums, sizes)]
+    # Parts of one that add up to the whole size are all of it: a last digit must not make one answer of another.
+    sums = np.minimum(np.bincount(units, weights=values * weights).round(9), sizes)
+    order = np.lexsort((sums, sizes))
+    return [pooled, Clusters(sums[order], sizes[order])]
 
 
 def hull(

@@ -1,5 +1,6 @@
 """Statistics that count named parts: challenges passed, stages of a chain reached."""
 
+import math
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -9,7 +10,7 @@ from ._measured import Interval, Measured, Missing, nothing
 from ._model import Condition, Part
 from ._rates import failure_rate
 from ._tables import Tables
-from ._words import StatisticName
+from ._words import Comparator, StatisticName
 
 
 def counted(
@@ -71,11 +72,21 @@ def _whole(condition: Condition, found: Sequence[Measured]) -> Measured:
         unknown=sum(one.unknown for one in found),
         agent_caused=sum(one.agent_caused for one in found),
         not_exposed=sum(one.not_exposed for one in found),
+        failures=_nearest(condition, [one.failures for one in found]),
         invalid=sum(one.invalid for one in found),
         recognised=sum(one.recognised for one in found),
         sources=tuple(source for one in found for source in one.sources),
         parts=tuple(_told(part, one, len(found)) for part, one in zip(condition.parameters.parts, found, strict=True)),
     )
+
+
+def _nearest(condition: Condition, failures: Sequence[float]) -> float:
+    """Of the parts of which one more must be shown to hold, what counts against the one that is nearest to it."""
+    strict = condition.comparator in (Comparator.MORE_THAN, Comparator.AT_MOST)
+    most = math.floor(condition.value) if strict else math.ceil(condition.value) - 1
+    if condition.statistic is StatisticName.CHAIN:
+        return min(failures[: most + 1], default=0.0)
+    return sorted(failures)[min(max(len(failures) - most - 1, 0), len(failures) - 1)]
 
 
 def _told(part: Part, found: Measured, parts: int) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """How many episodes a claim needs, before they are paid for."""
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from .._errors import ProfileError
 from .._outcomes import AGENT_CAUSED, NO, YES
 from ..stats import Clusters, design_effect, needed
 from ._answers import answers
-from ._decide import shared
+from ._decide import parts, shared
 from ._model import Condition, Population, Profile, Rule
 from ._tables import Tables
 from ._words import RuleKind, StatisticName
@@ -66,7 +67,8 @@ def plan_profile(
     """Each condition of each rule, at the error that Holm's first round leaves it.
 
     ``modes``: failure modes that a rule about failure rates is asked for, where it names none; those that ``like``
-    judges unless told, and 1 without it. ``like``: a run whose design effect is taken.
+    judges unless told, and 1 without it. ``like``: a run whose design effect is taken, and the forms of a model that
+    are asked about; one form without it.
     """
     counted = [_asked(rule, modes, like) for rule in profile.rules]
     effect = 1.0 if like is None else clusters_like(like)
@@ -78,11 +80,19 @@ def plan_profile(
 
 
 def _asked(rule: Rule, modes: int | None, like: RunData | None) -> int | None:
-    """For how many failure modes a rule is asked, each by itself; None where nobody says."""
+    """How many claims a rule makes about a model: one a form that was run and failure mode; None where nobody says."""
+    forms = 1 if like is None else _forms(rule, like)
     rates = [one.population for one in rule.conditions if one.statistic is StatisticName.FAILURE_RATE]
     if not rates:
-        return 1
-    return len(rates[0].failure_modes) or modes or (None if like is None else len(Tables(like).named(rates[0])))
+        return forms
+    named = len(rates[0].failure_modes) or modes or (None if like is None else len(Tables(like).named(rates[0])))
+    return None if named is None else forms * named
+
+
+def _forms(rule: Rule, like: RunData) -> int:
+    """The most forms of one model that a rule asks about; 1 where there is none."""
+    forms = Counter((who.subject, who.scaffold) for who in Tables(like).subjects if who.kind in rule.subjects)
+    return max(forms.values(), default=1)
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ class _Plan:
 
     def claim(self, rule: Rule, condition: Condition, *, modes_known: bool) -> PlannedClaim:
         limit, effect = _limit(rule, condition), self.effect
-        level = 1 - (1 - rule.confidence) / self.claims / shared(rule)
+        level = 1 - (1 - rule.confidence) / self.claims / shared(rule) / parts(condition)
         claim = PlannedClaim(
             rule.id, str(condition.statistic), condition.value, self.failures, level, self.claims, None, effect, None
         )

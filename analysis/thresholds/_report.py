@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..stats import FEWEST_CLUSTERS, needed, needed_at_any_look
-from ._decide import Answer
+from ._decide import Answer, parts
 from ._measured import Interval, Measured
 from ._model import Condition, Profile
 from ._words import DANGER, SAFE, Comparator, Decision, RuleKind, StatisticName
@@ -191,13 +191,13 @@ def _needed(answer: Answer, condition: Condition, measured: Measured, end: Inter
         return None
     count = needed_at_any_look if measured.looked else needed
     fewest = max(FEWEST_CLUSTERS, condition.population.minimum_clusters)
-    return max(count(limit, math.ceil(failures), 1 - answer.next_error), fewest)
+    return max(count(limit, math.ceil(failures), 1 - answer.next_error / parts(condition)), fewest)
 
 
 def _claim(answer: Answer, condition: Condition, measured: Measured) -> tuple[float | None, float]:
     """The proportion that safety must be shown to lie below, and how many units count against it so far."""
     if condition.statistic in (StatisticName.CHALLENGES, StatisticName.CHAIN):
-        return condition.parameters.passing, 0.0
+        return condition.parameters.passing, measured.failures
     if condition.statistic is StatisticName.EXTERNAL and answer.question.rule.kind is not RuleKind.CAPABILITY:
         value = 1.0 if measured.value is None else measured.value
         upward = condition.comparator.upward
