@@ -57,8 +57,9 @@ class PassAtK:
 def pass_at_k(episodes: Rows, k: int, *, solved: float = SOLVED, seed: int = 0) -> PassAtK:
     """pass@k = 1 - C(n-c, k) / C(n, k), mean over tasks: can it ever. Unit: ``task``.
 
-    Interval: tasks alone are resampled; resampling attempts would bias it down. Source: Chen et al. 2021
-    (arXiv 2107.03374), docs/design/metrics.md §1.4.
+    Interval: tasks alone are resampled; resampling attempts would bias it down. Where tasks are few that is too
+    narrow: it is the hull with the interval of `stats.mean`. Source: Chen et al. 2021 (arXiv 2107.03374),
+    docs/design/metrics.md §1.4.
     """
     return _passed("pass@k", episodes, k, solved, seed)
 
@@ -90,8 +91,7 @@ def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> Pass
         return float(values[chosen].mean())
 
     drawn = bootstrap(average, [[np.arange(len(values))]], seed=seed) if len(values) else None
-    wide = drawn is not None and drawn.lo < drawn.hi
-    lo, hi = (drawn.lo, drawn.hi) if drawn is not None and wide else (plain.lo, plain.hi)
+    lo, hi = (plain.lo, plain.hi) if drawn is None else (min(plain.lo, drawn.lo), max(plain.hi, drawn.hi))
     return PassAtK(
         name=name,
         k=k,
@@ -102,7 +102,7 @@ def _passed(name: str, episodes: Rows, k: int, solved: float, seed: int) -> Pass
         attempts=int(n[enough].sum()),
         too_few=int((~enough).sum()),
         unknown=int((found == UNKNOWN).sum()),
-        method="bootstrap over tasks 95%" if wide else plain.method,
+        method=plain.method if drawn is None else f"bootstrap over tasks, hull with {plain.method}",
         descriptive=plain.descriptive,
     )
 

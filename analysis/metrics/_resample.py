@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import betaincinv
 
-from .._units import Labels
+from .._units import Labels, clusters_of
 from ..stats import CONFIDENCE, Interval
 from ._joins import Floats
 
@@ -61,6 +62,24 @@ def shares_above(honest: Floats, attack: Floats, fpr: float) -> Floats:
     flagged = np.cumsum(attack, axis=1)
     below = np.take_along_axis(flagged, line[:, None], axis=1)[:, 0]
     return np.asarray(1 - below / flagged[:, -1], dtype=np.float64)
+
+
+def lines_between(scores: Floats, units: Labels, fpr: float, confidence: float) -> tuple[float, float]:
+    """The lowest and the highest line above which the share of honest scores may be ``fpr``; infinite without an end.
+
+    The exact interval of a line's share, at as many answers as worlds of a single score each would be worth: a
+    confidence interval of a quantile whatever the distribution of the scores (Scheffé and Tukey 1945).
+    """
+    worth = clusters_of(np.zeros(len(scores)), units).fully_correlated_n
+    values, counts = np.unique(scores, return_counts=True)
+    above = np.clip(1 - np.cumsum(counts) / len(scores), 0.0, 1.0)
+    tail = (1 - confidence) / 2
+    # A share is refuted where so few, or so many, above the line are less likely than the tail.
+    few, many = above * worth, (1 - above) * worth
+    most = np.where(many > 0, betaincinv(few + 1, np.maximum(many, 1e-12), 1 - tail), 1.0)
+    least = np.where(few > 0, betaincinv(np.maximum(few, 1e-12), many + 1, tail), 0.0)
+    low, high = values[least > fpr], values[most < fpr]
+    return float(low.max(initial=-np.inf)), float(high.min(initial=np.inf))
 
 
 def percentiles(found: Floats, confidence: float = CONFIDENCE) -> Interval:
