@@ -104,9 +104,12 @@ def manifest_of(paths: RunPaths) -> RunManifest | None:
 
     Raises `RunNotFoundError` where there are no episodes either, and as `load_manifest` does.
     """
-    if (paths.root / "tables.json").is_file():
+    from .tables import is_tables
+
+    if is_tables(paths.root):
         raise RunNotFoundError(
-            f"load: {paths.root} holds exported tables, and a report shows the records; give the run directory"
+            f"load: {paths.root} holds exported tables, and a report shows the records; give the run directory, or "
+            "--kind preparedness, which takes tables"
         )
     if not paths.episodes.is_dir():
         raise RunNotFoundError(

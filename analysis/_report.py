@@ -13,7 +13,6 @@ from jinja2 import Template
 from ..records import LIVE, RecordError, RunPaths, VerifyReport, verify_run
 from ._context import Integrity, context
 from ._data import RunInfo
-from ._errors import RunNotFoundError
 from ._load import collect, info_of
 from ._log import names
 from ._pages import Pages
@@ -22,7 +21,6 @@ from ._sentences import disclosure_words
 from ._templates import template
 from ._words import fraction, interval, p_text, percent, plural, signed, span
 from ._written import replace_page
-from .tables import is_tables
 
 _FOLDER = Path(__file__).parent
 
@@ -43,11 +41,6 @@ def report(
     where the page cannot be written.
     """
     roots = [Path(runs)] if isinstance(runs, str | Path) else [Path(run) for run in runs]
-    for root in roots:
-        if is_tables(root):
-            raise RunNotFoundError(
-                f"report: {root} holds tables and no records; offswitch report {root} --kind preparedness takes tables"
-            )
     target = out or RunPaths(roots[0]).report
     page = render(roots, verification, verdicts=verdicts, titles=titles or {})
     replace_page(target, page.encode())

@@ -221,7 +221,7 @@ def test_a_wrong_cell_of_a_csv_is_named_with_its_folder(tmp_path: Path, old: str
 
 
 def test_the_report_of_a_run_says_which_report_takes_tables(tmp_path: Path) -> None:
-    with pytest.raises(RunNotFoundError, match="--kind preparedness takes tables"):
+    with pytest.raises(RunNotFoundError, match="--kind preparedness, which takes tables"):
         report(their_csv(tmp_path))
 
 
