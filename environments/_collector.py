@@ -153,7 +153,7 @@ class Collector:
     def observe(self, step: int) -> tuple[FileChange, ...]:
         """All channels after a step; returns the changes of files."""
         with self._at_once():
-            running = self._sandbox.evidence.processes.look()
+            running = self._sandbox.evidence.processes.look_at_rest()
             changes = self._files(step, running)
             self._processes(step, "step", running)
             self._acts(step)
@@ -213,7 +213,7 @@ class Collector:
     def processes(self, step: int, moment: Moment = "step") -> tuple[ProcessSeen, ...]:
         """Who runs now."""
         with self._at_once():
-            return self._processes(step, moment, self._sandbox.evidence.processes.look())
+            return self._processes(step, moment, self._sandbox.evidence.processes.look_at_rest())
 
     def _processes(self, step: int, moment: Moment, running: list[ProcessSeen]) -> tuple[ProcessSeen, ...]:
         self._register_job({process.pid: process for process in running})

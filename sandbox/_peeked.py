@@ -13,6 +13,7 @@ from ..records import ProcessSeen, path_text
 from ._aside import Peeked
 from ._cgroup import Cgroup
 from ._errors import SandboxError
+from ._leaving import Leavers
 from ._processes import ProcessWatch, Stat, last_number, parse_stat, parse_status, preload_of
 from ._wire import Reader
 
@@ -38,6 +39,7 @@ class PeekedProcesses(ProcessWatch):
         super().__init__(cgroup, 1)
         self._peeker = peeker
         self._ended = ended
+        self._leavers = Leavers(told=lambda _: None)
 
     def look(self, pids: Iterable[int] | None = None) -> list[ProcessSeen]:
         try:

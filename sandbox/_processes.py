@@ -10,6 +10,7 @@ from ..records import ProcessSeen, path_text
 from ._cgroup import Cgroup
 from ._ids import SAME, Ids
 from ._kernel_files import read_file
+from ._leaving import Leavers
 
 _TEXT_MOST = 4096
 _ENVIRONMENT_MOST = 65536
@@ -35,6 +36,7 @@ class ProcessWatch:
         self._ids = ids
         self._init = init_host_pid
         self._preloads: dict[tuple[int, int], str | None] = {}
+        self._leavers = Leavers()
         self.sessions: dict[int, str] = {}
         """Kernel session id in the container → name of the shell session that the supervisor started with it."""
         self.services: dict[int, str] = {}
@@ -51,6 +53,10 @@ class ProcessWatch:
         """The members as the kernel shows them: parents by the host's number, sessions and services unnamed."""
         seen = [self._look(pid) for pid in (self._cgroup.pids() if pids is None else pids) if pid != self._init]
         return [process for process in seen if process is not None]
+
+    def look_at_rest(self) -> list[ProcessSeen]:
+        """`look`, once whoever has only to end has ended."""
+        return self._leavers.wait(self.look, self.sessions)
 
     def name(self, found: list[ProcessSeen]) -> tuple[ProcessSeen, ...]:
         """What `look` found, with what only we know of it."""
