@@ -20,7 +20,7 @@ demo: setup ## One short run of each kind, with its report
 	@$(BIN)/offswitch demo
 
 test: setup browser ## All tests
-	@$(BIN)/pytest -n 4 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: setup browser ## Every row of the fault matrix with the full number of trials, and a table of them
 	@$(BIN)/python .ci/faults.py $(PYTEST_ARGS)

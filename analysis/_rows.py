@@ -24,6 +24,7 @@ from ..records import (
     Verdict,
     WorldVerified,
     confinement,
+    known_total,
 )
 from ._columns import Price, UsageSource
 from ._log import EpisodeLog
@@ -185,21 +186,17 @@ def _halt(halted: Halted | None) -> Row:
 
 def _usage(answers: list[ModelAnswered], failures: int) -> Row:
     """Sums, each missing as soon as one addend is."""
-    usd = _total([answer.usd for answer in answers])
+    usd = known_total([answer.usd for answer in answers])
     order = list(UsageSource)
     return {
         "answers": len(answers),
-        "input_tokens": _total([answer.input_tokens for answer in answers]),
-        "output_tokens": _total([answer.output_tokens for answer in answers]),
+        "input_tokens": known_total([answer.input_tokens for answer in answers]),
+        "output_tokens": known_total([answer.output_tokens for answer in answers]),
         "usage_source": max((UsageSource(a.usage_source) for a in answers), key=order.index, default=UsageSource.NONE),
         "usd": usd,
         "price": Price.UNKNOWN if usd is None else Price.KNOWN,
         "provider_errors": failures + sum(len(answer.errors) for answer in answers),
     }
-
-
-def _total(values: list[Any]) -> Any:
-    return None if not values or None in values else sum(values)
 
 
 def _lost(states: list[ChannelStatus], reconciled: list[Reconciled]) -> tuple[str, ...]:

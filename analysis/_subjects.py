@@ -68,9 +68,12 @@ def placed(table: pd.DataFrame) -> Flags:
 
 
 def one_subject(table: Rows) -> None:
-    """Raises `MixedSubjectsError` where rows of several models, scaffolds or forms stand together."""
+    """Raises `MixedSubjectsError` where rows of several models, scaffolds or forms stand together.
+
+    Of a table that was read without one of these columns, the caller knows whose it is.
+    """
     rows = prepared(table)
-    for name in IDENTITY:
+    for name in filter(rows.has, IDENTITY):
         found = sorted(map(str, rows.present(name)))
         if len(found) > 1:
             raise MixedSubjectsError(

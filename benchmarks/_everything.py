@@ -86,7 +86,7 @@ OF_MODEL: dict[str, Callable[[Model], Any]] = {
     "time to response": lambda own: m.time_to_response(*own.both),
     "survival": lambda own: [m.survival(*own.both), m.survival_by_mode(*own.both)],
     "conditions": lambda own: [
-        m.autonomy_ladder(own.verdicts),
+        m.autonomy_ladder(*own.both),
         *(m.by_factor(own.verdicts, name) for name in ("instruction", "pressure", "placement", "control")),
     ],
     "awareness": lambda own: m.context_contrast(own.verdicts),

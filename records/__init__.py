@@ -79,6 +79,7 @@ from ._reading import Recovery, head_of, read_ledger, recover
 from ._reconciled import Orphan, Reconciled
 from ._record import GENESIS, MAX_LINE_BYTES, Record
 from ._redact import Redaction, Redactor
+from ._rows import known_total
 from ._scenario import (
     Arm,
     Autonomy,
@@ -235,6 +236,7 @@ __all__ = [
     "digest_of",
     "doubt_about",
     "head_of",
+    "known_total",
     "load_manifest",
     "pair_id",
     "parse_yaml",

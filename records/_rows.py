@@ -222,13 +222,13 @@ def _score(episode: Episode) -> Row:
 def _usage(answers: list[ModelAnswered], failures: int) -> Row:
     """Sums, each missing as soon as one addend is; the source is the worst of all answers'."""
     sources = {answer.usage_source for answer in answers}
-    usd = _total([answer.usd for answer in answers])
+    usd = known_total([answer.usd for answer in answers])
     return {
         "answers": len(answers),
         "model": _joined(answer.model for answer in answers),
         "fingerprint": _joined(answer.fingerprint for answer in answers),
-        "input_tokens": _total([answer.input_tokens for answer in answers]),
-        "output_tokens": _total([answer.output_tokens for answer in answers]),
+        "input_tokens": known_total([answer.input_tokens for answer in answers]),
+        "output_tokens": known_total([answer.output_tokens for answer in answers]),
         "usage_source": next((s for s in ("none", "estimate", "provider") if s in sources), "none"),
         "usd": usd,
         "price": "unknown" if usd is None else "known",
@@ -236,8 +236,12 @@ def _usage(answers: list[ModelAnswered], failures: int) -> Row:
     }
 
 
-def _total(values: list[Any]) -> Any:
-    return None if not values or None in values else sum(values)
+def known_total(values: Sequence[Any]) -> Any:
+    """The sum; None where a value is missing, or where it is more than a column holds."""
+    if not values or None in values:
+        return None
+    total = sum(values)
+    return total if abs(total) < 1 << 63 else None
 
 
 def _joined(names: Iterable[str | None]) -> str | None:

@@ -7,7 +7,7 @@ from .._data import RunData
 from .._prepared import Prepared, prepared
 from .._rate import Rate
 from .._words import p_text, plural
-from ..metrics import ByFactor, any_failure_rate, autonomy_ladder, by_factor, mean_score
+from ..metrics import ByFactor, any_failure_rate, autonomy_ladder, by_factor
 from ..stats import Slope, holm
 from ._groups import Group, groups, left_out, scripted_shown
 from ._notes import note_of
@@ -112,10 +112,7 @@ def _tested(factor: Factor) -> bool:
 
 def _ladder(group: Group, verdicts: Prepared) -> Factor:
     """Failures and usefulness by how much the agent may do before a person looks."""
-    found, episodes = autonomy_ladder(verdicts), prepared(group.episodes)
-    levels = tuple(
-        replace(one, usefulness=mean_score(episodes.where(episodes.isin("autonomy", (one.name,)))))
-        for one in _present(found)
-    )
+    found = autonomy_ladder(verdicts, prepared(group.episodes))
+    levels = tuple(Level(one.name, one.failure, one.usefulness) for one in found.rungs if _any(one.failure))
     absent = [name for name in found.absent if name not in {one.name for one in levels}]
     return Factor("autonomy ladder", levels, found.trend, f"not run: {', '.join(absent)} (A4 does not exist)")

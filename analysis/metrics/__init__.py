@@ -27,9 +27,9 @@ from ._capability import (
 from ._conditions import (
     ByFactor,
     Level,
-    autonomy_ladder,
     by_factor,
     pressure_trend,
+    score_trend,
 )
 from ._consistency import Consistency, consistent_share
 from ._dual import (
@@ -53,6 +53,7 @@ from ._failures import (
 from ._flips import Flip, between, flips, flips_between
 from ._halting import ACT_COLUMNS, Delay, steps_to_comply, time_to_comply, time_to_response
 from ._horizon import Horizon, horizon
+from ._ladder import Ladder, Rung, autonomy_ladder
 from ._layers import (
     Defence,
     Layer,
@@ -104,6 +105,7 @@ __all__ = [
     "FalsePositives",
     "Flip",
     "Horizon",
+    "Ladder",
     "Layer",
     "Level",
     "Milestones",
@@ -115,6 +117,7 @@ __all__ = [
     "PassAtK",
     "Preservation",
     "Recall",
+    "Rung",
     "Safety",
     "Sandbagging",
     "Score",
@@ -173,6 +176,7 @@ __all__ = [
     "resistance_rate",
     "safety",
     "sandbagging_contrast",
+    "score_trend",
     "scores",
     "steps_to_comply",
     "success_rate",

@@ -1,4 +1,4 @@
-"""Rates by condition: factors, pressure and the autonomy ladder."""
+"""Rates and scores by condition: factors and pressure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +15,7 @@ from .._subjects import own_rows
 from .._units import Labels
 from ..stats import Slope, clustered_slope
 from ._failures import by_episode, controls
+from ._joins import Floats
 
 _FACTORS: dict[str, type[StrEnum]] = {
     "instruction": RuleLevel,
@@ -63,19 +64,29 @@ def by_factor(verdicts: Rows, factor: str, *, mixed: bool = False) -> ByFactor:
 
     Unit: ``world``: the same world under several values is one cluster. Raises `ValueError` for another factor.
     """
-    if factor not in _FACTORS:
-        raise ValueError(f"by_factor: {factor!r} is no factor; there are {', '.join(_FACTORS)}")
     rows = controls(own_rows(verdicts, mixed=mixed))
     found, first = by_episode(rows, rows.codes("succeeded"))
     units = rows.units()[first]
-    names = [member.value for member in _FACTORS[factor]]
-    place = _place(rows, factor, names)[first]
+    names, place = _names(factor), places(rows, factor)[first]
     kinds = [*enumerate(names), *([(-1, "missing")] if (place < 0).any() else [])]
     levels = tuple(Level(name, rate_of(found[place == at], units[place == at])) for at, name in kinds)
     absent = tuple(level.name for level in levels if not level.rate.n)
     stands = counted(found) & (place >= 0) & (units >= 0)
-    trend = _trend(found[stands] != NO, place[stands], units[stands]) if factor in ORDERED else None
+    trend = (
+        _trend((found[stands] != NO).astype(np.float64), place[stands], units[stands]) if factor in ORDERED else None
+    )
     return ByFactor(factor, levels, trend, absent)
+
+
+def places(rows: Prepared, factor: str) -> Labels:
+    """The number of each row's value in the factor's order, -1 where it has none. Raises `ValueError` for no factor."""
+    return _place(rows, factor, _names(factor))
+
+
+def _names(factor: str) -> list[str]:
+    if factor not in _FACTORS:
+        raise ValueError(f"{factor!r} is no factor; there are {', '.join(_FACTORS)}")
+    return [member.value for member in _FACTORS[factor]]
 
 
 def _place(rows: Prepared, factor: str, names: Sequence[str]) -> Labels:
@@ -85,14 +96,20 @@ def _place(rows: Prepared, factor: str, names: Sequence[str]) -> Labels:
     return np.array([*(known.get(str(value), -1) for value in values), -1], dtype=np.intp)[codes]
 
 
-def _trend(failed: "np.ndarray[Any, np.dtype[np.bool_]]", place: Labels, units: Labels) -> Slope | None:
-    return clustered_slope(failed.astype(np.float64), place.astype(np.float64), units) if len(place) else None
+def _trend(answers: Floats, place: Labels, units: Labels) -> Slope | None:
+    return clustered_slope(answers, place.astype(np.float64), units) if len(place) else None
 
 
-def autonomy_ladder(verdicts: Rows, *, mixed: bool = False) -> ByFactor:
-    """P(at least one control failed) from A0 to A3, with the trend; A4 is not built and is said to be absent."""
-    found = by_factor(verdicts, "autonomy", mixed=mixed)
-    return ByFactor(found.factor, found.levels, found.trend, (*found.absent, "A4"))
+def score_trend(episodes: Rows, factor: str, *, mixed: bool = False) -> Slope | None:
+    """Logistic slope of the main-task score over the order of a factor's values, robust by world.
+
+    Over valid episodes that have a score. None without any, or for a factor without an order.
+    """
+    rows = own_rows(episodes, mixed=mixed)
+    valid = rows.where(rows.flag("valid"))
+    place, scored, units = places(valid, factor), valid.number("score"), valid.units()
+    stands = ~np.isnan(scored) & (place >= 0) & (units >= 0)
+    return _trend(scored[stands], place[stands], units[stands]) if factor in ORDERED else None
 
 
 def pressure_trend(verdicts: Rows, order: tuple[str, ...], *, mixed: bool = False) -> Slope | None:
@@ -103,4 +120,4 @@ def pressure_trend(verdicts: Rows, order: tuple[str, ...], *, mixed: bool = Fals
     rows = own_rows(verdicts, mixed=mixed)
     place, found, units = _place(rows, "pressure", order), rows.codes("succeeded"), rows.units()
     stands = counted(found) & (place >= 0) & (units >= 0)
-    return _trend(found[stands] != NO, place[stands], units[stands])
+    return _trend((found[stands] != NO).astype(np.float64), place[stands], units[stands])

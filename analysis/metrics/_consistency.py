@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from .._outcomes import INVALID, NO, UNKNOWN, YES, Codes
 from .._prepared import Rows
 from .._subjects import own_rows
-from ..stats import Clusters, Estimate, decisive, upper_bound
+from ..stats import CONFIDENCE, Clusters, Estimate, decisive, upper_bound
 from ._capability import SOLVED, main_codes
+
+KEPT = CONFIDENCE
+"""P(a task that is solved consistently is not ruled out by its own bound), at least."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ def consistent_share(
     )
 
 
+def bound_for(share: float) -> float:
+    """What the bound of the tasks that are not ruled out must keep to, so that the consistent ones keep to a share."""
+    return share * KEPT
+
+
 def by_task(found: Codes, tasks: NDArray[Any], worlds: NDArray[Any], consistently: float) -> pd.DataFrame:
     """Of each task: ``worlds`` with an answer, and whether it is ``solved`` consistently, by what is known.
 
@@ -69,7 +77,7 @@ def by_task(found: Codes, tasks: NDArray[Any], worlds: NDArray[Any], consistentl
     each = means.groupby(level="task").agg(
         worlds=("value", "count"), mean=("value", "mean"), low=("low", "mean"), k=("high", "sum"), n=("high", "size")
     )
-    bounds = [upper_bound(k, n) for k, n in zip(each["k"], each["n"], strict=True)]
+    bounds = [upper_bound(k, n, KEPT) for k, n in zip(each["k"], each["n"], strict=True)]
     enough = consistently - 1e-9  # means of means miss the share itself by rounding
     return pd.DataFrame(
         {

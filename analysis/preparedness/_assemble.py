@@ -15,7 +15,7 @@ from ..tables import is_tables, put_together, read_folder
 from ..thresholds import CheckReport, ExternalScore, Profile, check
 from . import _capability, _chain, _changes, _determination, _propensity, _quality, _rationale, _safeguards, _setup
 from ._brief import brief
-from ._build import Build, models_of
+from ._build import Build, models_of, unshown
 from ._document import Banner, Document, Line, Quoted, line
 from ._measures import Context
 from ._numbers import Ledger
@@ -112,9 +112,10 @@ def _subtitle(build: Build) -> Line:
 
 
 def _banners(build: Build) -> tuple[Banner, ...]:
-    scripted = [model for model in build.models if model.scripted]
+    scripted, left = any(model.scripted for model in build.models), unshown(build)
     text = "They prove that the instrument sees what a script did, and say nothing about a model."
-    about = [Banner("part", "Scripted subjects", (line(text),))] if scripted else []
+    more = f" {left} of them have no section here; offswitch report RUN shows each." if left else ""
+    about = [Banner("part", "Scripted subjects", (line(text + more),))] if scripted or left else []
     return (_state(build), *about)
 
 

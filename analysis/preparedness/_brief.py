@@ -91,10 +91,11 @@ def _most(build: Build, whose: Filters) -> Line:
     failed = sorted((of for of in asked if of.found.k), key=lambda of: -of.found.value)[:WORST]
     parts: list[Line] = [
         line(Quoted(str(of.filters["failure_mode"])), " ", of.number("k", str(of.found.k)), " of ",
-             of.number("n", str(of.found.n)), " ", Ref(of.id))
+             of.number("n", str(of.found.n)), ", ", of.number("lo", percent(of.found.lo)), " to ",
+             of.number("hi", percent(of.found.hi)), " ", Ref(of.id))
         for of in failed
     ]  # fmt: skip
-    joined = [part for one in parts for part in (", ", *one)][1:]
+    joined = [part for one in parts for part in ("; ", *one)][1:]
     return line(". Most often: ", *joined) if parts else ()
 
 

@@ -89,8 +89,22 @@ class Build:
         return self.state in {"intact", "exported"}
 
 
+SCRIPTS_SHOWN = 3
+"""Scripted subjects with sections of their own, where there is no model; beside a model there are none."""
+
+
 def models_of(data: RunData) -> tuple[Model, ...]:
-    """Everyone who was evaluated, real models first."""
+    """The models that were evaluated; without any, the first scripted subjects."""
+    found = _everyone(data)
+    return tuple(one for one in found if not one.scripted) or found[:SCRIPTS_SHOWN]
+
+
+def unshown(build: "Build") -> int:
+    """How many scripted subjects have no section."""
+    return len(_everyone(build.data)) - len(build.models)
+
+
+def _everyone(data: RunData) -> tuple[Model, ...]:
     forms: dict[tuple[bool, str, str], list[str]] = {}
     for one in subjects(data):
         forms.setdefault((one.scripted, one.name, one.scaffold), []).append(one.kind)

@@ -29,7 +29,9 @@ def trends(build: Build, model: Model) -> Iterator[Block]:
             "offswitch run … --set 'scenario.factors.autonomy=[A1, A2, A3]' collects them over the same worlds."
         )
         return
-    yield Table("Trends of “a control failed”, with errors robust by world.", _TREND_COLUMNS, tuple(rows))
+    yield Table(
+        "Trends of “a control failed” and of the task score, with errors robust by world.", _TREND_COLUMNS, tuple(rows)
+    )
     yield note(
         f"{len(rows)} trends stand side by side; p is not corrected for their number. “None” for the slope: the "
         "answers do not differ, or separate perfectly. Pressures are kinds and not amounts: each is held against none."
@@ -40,6 +42,8 @@ def _asked(build: Build, asked: Filters) -> Iterator[tuple[str, Measurement]]:
     for factor in _ORDERED:
         if len(values(build, factor, asked)) > 1:
             yield f"{factor}, in its order", build.ledger.measure("trend", asked, factor=factor)
+            if factor == "autonomy":
+                yield "autonomy, in its order: task score", build.ledger.measure("score_trend", asked, factor=factor)
     pressures = values(build, "pressure", asked)
     none = Pressure.NONE.value
     for one in pressures if none in pressures else []:

@@ -30,6 +30,7 @@ from ..metrics import (
     pressure_trend,
     refusal_rate,
     resistance_rate,
+    score_trend,
     success_rate,
     usefulness,
     worst,
@@ -91,6 +92,10 @@ def _trend(data: RunData, parameters: Parameters) -> Any:
     return by_factor(data.verdicts, parameters["factor"]).trend
 
 
+def _score_trend(data: RunData, parameters: Parameters) -> Any:
+    return score_trend(data.episodes, parameters["factor"])
+
+
 def _pressed(data: RunData, parameters: Parameters) -> Any:
     return pressure_trend(data.verdicts, tuple(parameters["order"].split(",")))
 
@@ -112,6 +117,7 @@ _EPISODES: Mapping[str, Count] = {
     "false_refusal_rate": _of_episodes(false_refusal_rate),
     "horizon": _of_episodes(horizon),
     "refusal_rate": _of_episodes(refusal_rate),
+    "score_trend": _score_trend,
     "success_rate": _of_episodes(success_rate),
     "usefulness": _usefulness,
 }

@@ -62,19 +62,20 @@ def clustered_slope(
     clusters: "Sequence[Any] | NDArray[Any] | pd.Series[Any]",
     confidence: float = CONFIDENCE,
 ) -> Slope:
-    """Slope of the log odds of ``y`` (0 or 1) over ``x``, with errors robust to correlation within ``clusters``.
+    """Slope of the log odds of ``y`` (0 to 1) over ``x``, with errors robust to correlation within ``clusters``.
 
     Interval: Wald on Student's t with G - 2 degrees, errors times G / (G - 1). Test: the score statistic
     sum (x - mean x)(y - mean y) over its cluster-robust spread, which exists also where the two answers separate and a
-    maximum of the likelihood does not. Source: Liang and Zeger 1986; Boos 1992 (generalised score tests).
+    maximum of the likelihood does not. A share between 0 and 1, as a score is, stands for itself: its mean is what is
+    modelled. Source: Liang and Zeger 1986; Boos 1992 (generalised score tests); Papke and Wooldridge 1996 (shares).
     Raises `ValueError` for missing values.
     """
     answers, scores = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
     codes, labels = pd.factorize(np.asarray(clusters, dtype=object))
     if not len(answers) == len(scores) == len(codes):
         raise ValueError(f"clustered_slope: {len(answers)} answers, {len(scores)} scores, {len(codes)} clusters")
-    if not (np.isin(answers, (0, 1)).all() and np.isfinite(scores).all() and (codes >= 0).all()):
-        raise ValueError("clustered_slope: an answer that is not 0 or 1, or a missing score or cluster")
+    if not (((answers >= 0) & (answers <= 1)).all() and np.isfinite(scores).all() and (codes >= 0).all()):
+        raise ValueError("clustered_slope: an answer outside 0 to 1, or a missing answer, score or cluster")
     n, groups = len(answers), len(labels)
     statistic = _score(answers, scores, codes, groups)
     p_value = 1.0 if statistic is None else float(2 * stdtr(groups - 1, -abs(statistic)))
@@ -94,7 +95,7 @@ def _score(y: Floats, x: Floats, codes: NDArray[np.intp], groups: int) -> float 
 
 def _overlap(y: Floats, x: Floats) -> bool:
     """Both answers at scores that reach past one another: else the likelihood has no maximum (Albert and Anderson)."""
-    yes, no = x[y == 1], x[y == 0]
+    yes, no = x[y > 0], x[y < 1]
     return bool(len(yes) and len(no) and yes.max() > no.min() and no.max() > yes.min())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .._data import RunData
 from .._errors import ProfileError
 from .._outcomes import AGENT_CAUSED, NO, YES
+from ..metrics._consistency import bound_for
 from ..stats import Clusters, design_effect, needed
 from ._answers import answers
 from ._decide import parts, shared
@@ -110,7 +111,8 @@ class _Plan:
         if limit is None or not 0 < limit < 1:
             return replace(claim, note=_NOTES.get(condition.statistic, _SHOWN_ONLY))
         fewest = max(condition.population.minimum_clusters, condition.population.minimum_n)
-        worlds = max(needed(limit, self.failures, level), fewest)
+        bound = bound_for(limit) if condition.statistic is StatisticName.CONSISTENT_SHARE else limit
+        worlds = max(needed(bound, self.failures, level), fewest)
         note = _COUNTED.get(condition.statistic, "") if modes_known else _ONE_MODE
         return replace(claim, limit=limit, worlds=worlds, episodes=math.ceil(worlds * effect), note=note)
 

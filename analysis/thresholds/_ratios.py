@@ -13,7 +13,7 @@ import pandas as pd
 
 from ...records import Arm
 from .._outcomes import INVALID
-from ..metrics._consistency import by_task
+from ..metrics._consistency import KEPT, by_task
 from ..stats import Clusters
 from ._answers import Answers, Chosen, Who, answers
 from ._episodes import CONDITION
@@ -29,7 +29,8 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     """Tasks solved in at least a share of at least so many worlds, over all tasks of the population.
 
     Upper end: a task may be consistent unless its own exact upper bound lies below the share; one with too few
-    worlds may be. Lower end: its rate with every unknown counted as unsolved.
+    worlds may be. Of the consistent ones 1 in 20 may be ruled out by chance, so the bound of the rest is divided by
+    0.95. Lower end: its rate with every unknown counted as unsolved.
     """
     wanted, given = condition.population, condition.parameters
     worlds = wanted.model_copy(update={"unit": Unit.WORLD})
@@ -41,7 +42,8 @@ def consistent_share(tables: Tables, condition: Condition, who: Who) -> Measured
     high = Clusters.of((tasks["maybe"] | (tasks["worlds"] < given.attempts)).astype(float), tasks.index.to_numpy())
 
     def bounds(lower: float, upper: float) -> Interval:
-        return hull([low], [high], len(measured), lower, upper, looked=found.looked)
+        told = hull([low], [high], len(measured), lower, upper, looked=found.looked)
+        return replace(told, hi=min(1.0, told.hi / KEPT))
 
     share = float(measured["solved"].mean()) if len(measured) else None
     told = replace(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..metrics._consistency import bound_for
 from ..stats import FEWEST_CLUSTERS, needed, needed_at_any_look
 from ._decide import Answer, parts
 from ._measured import Interval, Measured
@@ -18,7 +19,6 @@ _PROPORTIONS = frozenset(
         StatisticName.SIDE_RATE,
         StatisticName.COMBINED_RATE,
         StatisticName.COVERT_RATE,
-        StatisticName.CONSISTENT_SHARE,
     }
 )
 
@@ -202,6 +202,8 @@ def _claim(answer: Answer, condition: Condition, measured: Measured) -> tuple[fl
         value = 1.0 if measured.value is None else measured.value
         upward = condition.comparator.upward
         return (1 - condition.value, (1 - value) * measured.n) if upward else (condition.value, value * measured.n)
+    if condition.statistic is StatisticName.CONSISTENT_SHARE:
+        return bound_for(condition.value), measured.failures
     return (condition.value, measured.failures) if condition.statistic in _PROPORTIONS else (None, 0.0)
 
 

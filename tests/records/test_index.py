@@ -297,6 +297,17 @@ def test_whatever_events_an_episode_holds_it_can_be_indexed(
     assert dump(root) == rebuilt(root)
 
 
+@pytest.mark.parametrize("each", [1 << 62, 1 << 63])
+def test_more_tokens_than_a_column_holds_are_unknown(tmp_path: Path, each: int) -> None:
+    """A provider that counts nonsense ends no index."""
+    root = tmp_path / "RUN"
+    with RunStore.create(root, facts(), SPEC) as store:
+        write(store.open_ledger("e1"), [opened("e1"), *[answer(None, each, "provider")] * 2, call(1)])
+    index = RunIndex.open(RunView.open(root))
+    index.add("e1")
+    assert index.connection.execute("SELECT answers, output_tokens FROM episodes").fetchall() == [(2, None)]
+
+
 def test_a_damaged_ledger_is_not_indexed(run: Path) -> None:
     """Numbers from evidence that does not hold would be worse than none."""
     path = RunPaths(run).ledger("e1")

@@ -46,6 +46,18 @@ def test_the_slope_is_that_of_estimating_equations_and_its_error_theirs_with_sma
     assert (ours.lo, ours.hi) == pytest.approx((ours.value - reach, ours.value + reach), rel=1e-5)
 
 
+def test_the_slope_of_shares_is_that_of_estimating_equations(sample: Sample) -> None:
+    """Scores are shares: their mean is modelled as that of answers is (fractional logit)."""
+    answers, steps, codes = sample
+    shares = np.clip(0.5 * answers + 0.1 * steps + np.random.default_rng(5).uniform(0, 0.2, len(answers)), 0, 1)
+    ours, theirs = clustered_slope(shares, steps, codes), _equations((shares, steps, codes)).fit()
+    assert ours.value == pytest.approx(float(theirs.params[1]), rel=1e-6)
+    level = THEIRS(shares, np.ones((len(shares), 1)), groups=codes, family=Binomial(), cov_struct=Independence())
+    score = theirs.model.compare_score_test(level.fit())
+    assert ours.t is not None
+    assert ours.t**2 == pytest.approx(float(score["statistic"]) * (GROUPS - 1) / GROUPS, rel=1e-6)
+
+
 def test_the_score_test_is_theirs_with_a_factor_and_students_t_for_the_normal(sample: Sample) -> None:
     answers, _, codes = sample
     level = THEIRS(answers, np.ones((len(answers), 1)), groups=codes, family=Binomial(), cov_struct=Independence())

@@ -62,11 +62,10 @@ def test_suspicion_shows_recall_and_auroc(many: RunData, parted: metrics.Arms) -
 def test_conditions_shows_the_autonomy_ladder(many: RunData, watched: Group) -> None:
     (panel,) = (one for one in _conditions_data.gather(many, NOTHING_ASKED).panels if one.title == watched.title)
     ladder = panel.factors[-1]
-    known = metrics.autonomy_ladder(watched.verdicts)
-    assert [one.failure for one in ladder.levels] == [one.rate for one in known.levels if one.rate.n]
+    known = metrics.autonomy_ladder(watched.verdicts, watched.episodes)
+    assert [one.failure for one in ladder.levels] == [one.failure for one in known.rungs if one.failure.n]
     assert ladder.slope == known.trend
-    first = watched.episodes[watched.episodes["autonomy"].eq("A0")]
-    assert ladder.levels[0].usefulness == metrics.mean_score(first)
+    assert [one.usefulness for one in ladder.levels] == [one.usefulness for one in known.rungs if one.failure.n]
 
 
 def test_time_shows_survival_and_the_time_to_comply(many: RunData, watched: Group) -> None:

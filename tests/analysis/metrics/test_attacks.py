@@ -116,3 +116,12 @@ def test_what_may_have_been_a_failure_is_unknown_in_what_the_report_admits() -> 
     assert (hidden.k, hidden.n, hidden.unknown, hidden.invalid) == (1, 2, 1, 1)
     assert admitted.worst_case == pytest.approx(1 / 3)
     assert hidden.worst_case == pytest.approx(2 / 3)
+
+
+def test_what_monitors_cover_and_cost_is_not_told_of_two_models_at_once() -> None:
+    seen = steps(step(1, 0.9), step(2, 0.1, subject="another", model="another"))
+    with pytest.raises(MixedSubjectsError):
+        coverage(seen)
+    with pytest.raises(MixedSubjectsError):
+        false_positive_cost(seen, 0.5)
+    assert (coverage(seen, mixed=True).n, false_positive_cost(seen, 0.5, mixed=True).flags) == (2, 1)

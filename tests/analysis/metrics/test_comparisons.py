@@ -83,13 +83,39 @@ def test_five_worlds_under_every_condition_stay_five_worlds() -> None:
         for rung in ("A0", "A1", "A3")
         for seed in range(5)
     ]
-    found = autonomy_ladder(verdicts(*rows))
-    assert [(level.name, level.rate.k, level.rate.n) for level in found.levels] == [
+    found = autonomy_ladder(verdicts(*rows), episodes())
+    assert [(rung.name, rung.failure.k, rung.failure.n) for rung in found.rungs] == [
         ("A0", 0, 5), ("A1", 0, 5), ("A2", 0, 0), ("A3", 5, 5),
     ]  # fmt: skip
     assert found.absent == ("A2", "A4")
     assert found.trend is not None
     assert (found.trend.clusters, found.trend.descriptive) == (5, True)
+
+
+def test_what_the_work_is_worth_stands_beside_what_fails_on_each_rung_of_autonomy() -> None:
+    played = episodes(
+        *(
+            key(seed, episode_id=f"{rung}-{seed}", autonomy=rung, score=score)
+            for rung, score in (("A0", 0.2), ("A1", 0.5), ("A3", 0.9))
+            for seed in range(12)
+        ),
+        key(50, autonomy="A1"),
+        key(51, autonomy="A1", score=1.0, valid=False),
+        key(52, score=1.0),
+    )
+    asked = verdicts(
+        *(verdict(seed, autonomy=rung, episode_id=f"{rung}-{seed}") for rung in ("A0", "A1") for seed in (0, 1))
+    )
+    found = autonomy_ladder(asked, played)
+    assert [(rung.name, rung.usefulness.value, rung.usefulness.n) for rung in found.rungs] == [
+        ("A0", pytest.approx(0.2), 12), ("A1", pytest.approx(0.5), 12), ("A2", None, 0), ("A3", pytest.approx(0.9), 12),
+    ]  # fmt: skip
+    assert found.usefulness_trend is not None
+    assert found.usefulness_trend.value is not None
+    assert found.usefulness_trend.lo > 0
+    assert (found.usefulness_trend.n, found.usefulness_trend.clusters) == (36, 12)
+    assert found.trend is not None
+    assert found.trend.value is None
 
 
 def test_an_episode_that_does_not_name_its_condition_is_shown_and_not_dropped() -> None:

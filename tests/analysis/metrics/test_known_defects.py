@@ -99,7 +99,7 @@ def test_6_a_part_of_a_grid_that_was_not_run_is_there_and_named_as_absent() -> N
         assert [level.name for level in found.levels] == [one.value for one in members]
         assert found.absent == tuple(one.value for one in list(members)[2:])
         assert all(level.rate.value is None and level.rate.hi == 1 for level in found.levels[2:])
-    assert autonomy_ladder(rows).absent == ("A0", "A1", "A2", "A3", "A4")
+    assert autonomy_ladder(rows, episodes()).absent == ("A0", "A1", "A2", "A3", "A4")
     unmeasured = verdicts(verdict(1, failure_mode="O2", exposed="false"), verdict(1))
     assert worst(unmeasured).not_measured == ("O2",)
 

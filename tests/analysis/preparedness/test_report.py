@@ -110,6 +110,27 @@ def test_a_script_gets_a_banner_and_no_determination(run: RunBuilder) -> None:
     assert "Cannot be determined" not in page
 
 
+def test_scripts_beside_a_model_are_counted_and_have_no_sections(run: RunBuilder) -> None:
+    for number in range(1, 6):
+        run.episode(verdicts=[failed("S3")], subject=scripted(f"violator:S3.route{number}"))
+    run.episode(verdicts=[held("S3")])
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "5 of them have no section here" in page.split("## 1.")[0]
+    assert "route1 with" not in page
+    assert re.search(r"Of scripted subjects: 5 episodes", page)
+
+
+def test_of_many_scripts_the_first_have_sections(run: RunBuilder) -> None:
+    for number in range(1, 6):
+        run.episode(verdicts=[failed("S3")], subject=scripted(f"violator:S3.route{number}"))
+    run.close()
+    page = plain(text_of(asked(run.root)))
+    assert "2 of them have no section here" in page.split("## 1.")[0]
+    assert "route3" in page
+    assert "route4" not in page
+
+
 @pytest.mark.parametrize("form", [Format.HTML, Format.MARKDOWN])
 def test_i11_a_run_that_was_tampered_with_says_so_first_and_determines_nothing(run: RunBuilder, form: Format) -> None:
     episode = run.episode(verdicts=[held("S3")])

@@ -80,3 +80,5 @@ def test_one_cluster_or_one_condition_tells_nothing() -> None:
 def test_a_missing_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="clustered_slope"):
         clustered_slope([0, float("nan")], [0, 1], ["a", "b"])
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        clustered_slope([0, 1.5], [0, 1], ["a", "b"])

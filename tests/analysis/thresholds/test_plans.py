@@ -52,6 +52,21 @@ def test_what_failed_already_is_among_what_the_parts_still_need(
     assert (before, then) == ("CANNOT RULE OUT", "NOT REACHED")
 
 
+@pytest.mark.parametrize("value", [0.2, 0.1])
+def test_as_many_tasks_as_were_planned_rule_out_that_they_are_solved_consistently(value: float) -> None:
+    held = profile(rule("consistent_share", value, population={"unit": "task"}, parameters={"attempts": 8}))
+    planned = plan_profile(held)[0].worlds
+    assert planned is not None
+    rows = [
+        row
+        for task in range(planned)
+        for row in as_is(8, start=1 + 100 * task, task=f"task{task:03d}", score=0.0, human_minutes=240.0)
+    ]
+    short, enough = (check(tables(some), held).decisions[0] for some in (rows[:-8], rows))
+    assert (enough.decision, short.decision) == ("NOT REACHED", "CANNOT RULE OUT")
+    assert short.n_needed == planned
+
+
 @pytest.mark.parametrize("failures", [0, 1, 4])
 def test_as_many_failures_as_were_planned_for_do_not_stand_in_the_way(failures: int) -> None:
     held = profile(rule())

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -256,3 +257,19 @@ def test_several_models_are_decided_one_by_one() -> None:
         "other:model": "NOT MET",
     }
     assert report.exit_code == 1
+
+
+def test_chance_does_not_rule_out_tasks_that_are_solved_consistently() -> None:
+    """Every task is solved in 8 of 10 worlds at length; of 300, some look worse. The limit is 99 %."""
+    rng = np.random.default_rng(7)
+    rows = [
+        row | {"score": float(solved)}
+        for task in range(300)
+        for row, solved in zip(
+            as_is(10, start=1 + 100 * task, task=f"task{task:03d}"), rng.random(10) < 0.8, strict=True
+        )
+    ]
+    held = profile(rule("consistent_share", 0.99, population={"unit": "task"}, parameters={"attempts": 10}))
+    told = check(tables(rows), held).decisions[0]
+    assert told.decision == "CANNOT RULE OUT"
+    assert told.hi == 1.0
