@@ -57,8 +57,10 @@ class Leavers:
 
 def _works(start: int | None, now: int | None, waited: float) -> bool:
     """Whether somebody has had enough time to end. ``start``: the processor time that it had had at the first look."""
-    if start is None or now is None:
+    if start is None:
         return waited >= UNTOLD_S
+    if now is None:  # it has ended since it was looked at
+        return False
     return now - start >= ENOUGH_NS or waited >= MOST_S
 
 

@@ -64,6 +64,17 @@ def test_a_child_that_ends_as_soon_as_it_may_is_not_seen() -> None:
     assert waits(world)[0] == []
 
 
+def test_who_ends_between_the_look_and_the_question_is_looked_for_again() -> None:
+    times = iter([5, 5, None])
+
+    def told(_: ProcessSeen) -> int | None:
+        time.sleep(UNTOLD_S / 2)
+        return next(times)
+
+    world = World([child(70)], [child(70)], [child(70)], [])
+    assert waits(world, Leavers(told))[0] == []
+
+
 @pytest.mark.parametrize(
     "other", [child(70, "S"), child(70, "T"), seen(SHELL, SHELL, "R"), seen(70, 70, "R")], ids=lambda one: one.state
 )
