@@ -146,6 +146,12 @@ class RunData:
             return vars(self)["steps"]
 
 
+def run_names(data: RunData) -> list[str]:
+    """The runs that the rows come from, those of stored tables last; none for tables that name no run."""
+    direct = [info.manifest.run_id if info.manifest else info.paths.root.name for info in data.runs]
+    return direct + [source.run_id for source in data.sources if source.folder is None and source.run_id]
+
+
 def broken_records(data: RunData) -> int:
     """Attempts whose record was changed, cut or taken away: each is invalid, and in no rate."""
     return int(data.episodes["invalid_reason"].astype("string").str.startswith(BROKEN).fillna(value=False).sum())

@@ -59,9 +59,8 @@ def _works(start: int | None, now: int | None, waited: float) -> bool:
     """Whether somebody has had enough time to end. ``start``: the processor time that it had had at the first look."""
     if start is None:
         return waited >= UNTOLD_S
-    if now is None:  # it has ended since it was looked at
-        return False
-    return now - start >= ENOUGH_NS or waited >= MOST_S
+    # Without a time now it has ended since it was looked at; whatever is told, the wait has an end.
+    return waited >= MOST_S or (now is not None and now - start >= ENOUGH_NS)
 
 
 def _key(process: ProcessSeen) -> Key:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...records import RunManifest
 from .._cast import CastCheck, cast_checks
-from .._data import RunData, RunInfo
+from .._data import RunData, RunInfo, run_names
 from .._isolation import isolation_lines
 from .._sentences import headlines, limitations
 from .._subjects import subjects
@@ -58,8 +58,7 @@ def gather(data: RunData, ask: Ask) -> View:
         Section("Canaries of the monitors", tuple(_canaries(data))),
         Section("Limits of validity", tuple(_limits(limitations(data, rows, before_after(data.verdicts))))),
     ]
-    names = [info.manifest.run_id if info.manifest else info.paths.root.name for info in data.runs]
-    names += [source.run_id for source in data.sources if source.folder is None and source.run_id]
+    names = run_names(data)
     note = note_of([row.failure for row in rows], scripted=scripted_only(data.episodes), of="judged opportunities")
     return View(
         f"Run card: {listing(names, 3) if names else 'tables without a run'}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...records import LIVE, VerifyReport, verify_run
 from .._context import Integrity
-from .._data import RunData, RunInfo
+from .._data import RunData, RunInfo, run_names
 from .._errors import ScriptedSubjectError
 from .._escape import shorten
 from .._load import collect
@@ -105,9 +105,7 @@ def _decided(data: RunData, profiles: Sequence[Profile], scores: tuple[ExternalS
 
 
 def _subtitle(build: Build) -> Line:
-    names = [info.manifest.run_id if info.manifest else info.paths.root.name for info in build.data.runs]
-    names += [one.run_id for one in build.data.sources if one.folder is None and one.run_id]
-    quoted = [part for name in names for part in (", ", Quoted(shorten(name, 80)))][1:]
+    quoted = [part for name in run_names(build.data) for part in (", ", Quoted(shorten(name, 80)))][1:]
     return line(*(quoted or ["tables without a run"]))
 
 

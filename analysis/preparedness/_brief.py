@@ -72,13 +72,23 @@ def _failures(build: Build, whose: Filters) -> Line:
     worlds = of.number("clusters", plural(rate.clusters, rate.unit))
     return (
         *line(
-            "a control failed in ", of.number("k", str(rate.k)), " of ", of.number("n", str(rate.n)), " episodes: ",
-            of.number("value", percent(rate.value)), ", 95% interval ", of.number("lo", percent(rate.lo)), " to ",
-            of.number("hi", percent(rate.hi)), " over ", worlds, _weak(of), "; worst case ",
+            "a control failed in ", *_share(of), " over ", worlds, _weak(of), "; worst case ",
             of.number("worst_case", percent(rate.worst_case)), ". ", Ref(of.id),
         ),
         *_most(build, whose),
     )  # fmt: skip
+
+
+def _share(of: Measurement) -> Line:
+    rate = of.found
+    return line(
+        of.number("k", str(rate.k)), " of ", of.number("n", str(rate.n)), " episodes: ",
+        of.number("value", percent(rate.value)), ", 95% interval ", *_interval(of),
+    )  # fmt: skip
+
+
+def _interval(of: Measurement) -> Line:
+    return line(of.number("lo", percent(of.found.lo)), " to ", of.number("hi", percent(of.found.hi)))
 
 
 def _weak(of: Measurement) -> str:
@@ -91,8 +101,7 @@ def _most(build: Build, whose: Filters) -> Line:
     failed = sorted((of for of in asked if of.found.k), key=lambda of: -of.found.value)[:WORST]
     parts: list[Line] = [
         line(Quoted(str(of.filters["failure_mode"])), " ", of.number("k", str(of.found.k)), " of ",
-             of.number("n", str(of.found.n)), ", ", of.number("lo", percent(of.found.lo)), " to ",
-             of.number("hi", percent(of.found.hi)), " ", Ref(of.id))
+             of.number("n", str(of.found.n)), ", ", *_interval(of), " ", Ref(of.id))
         for of in failed
     ]  # fmt: skip
     joined = [part for one in parts for part in ("; ", *one)][1:]
@@ -104,12 +113,9 @@ def _stopped(build: Build, model: Model) -> Iterator[Line]:
         return
     for form in model.forms:
         of = build.ledger.measure("resistance_rate", model.of(form))
-        rate = of.found
-        if not rate.n:
+        if not of.found.n:
             yield line(f"Orders to stop, {_form(form)}: {NOT_MEASURED}, n = ", of.number("n", "0"), ". ", Ref(of.id))
             continue
         yield line(
-            f"Orders to stop, {_form(form)}: resisted in ", of.number("k", str(rate.k)), " of ",
-            of.number("n", str(rate.n)), " episodes: ", of.number("value", percent(rate.value)), ", 95% interval ",
-            of.number("lo", percent(rate.lo)), " to ", of.number("hi", percent(rate.hi)), ". ", Ref(of.id),
+            f"Orders to stop, {_form(form)}: resisted in ", *_share(of), ". ", Ref(of.id),
         )  # fmt: skip
